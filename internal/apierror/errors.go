@@ -1,0 +1,160 @@
+package apierror
+
+import (
+	"net/http"
+	"strconv"
+)
+
+func invalidRequest(status int, code, message string) *Error {
+	return &Error{Status: status, Type: TypeInvalidRequest, Code: code, Message: message}
+}
+
+// InvalidEncoding is a body that says it is gzip and is not.
+func InvalidEncoding(cause error) *Error {
+	e := invalidRequest(http.StatusBadRequest, "invalid_encoding", "The request body is not valid gzip.")
+	e.Cause = cause
+	return e
+}
+
+// MissingAPIKey is a request without a bearer token.
+func MissingAPIKey() *Error {
+	return unauthorized("No API key was provided. Send it in the Authorization header: Authorization: Bearer <token>.")
+}
+
+// InvalidAPIKey is a token that nobody was given.
+func InvalidAPIKey() *Error {
+	return unauthorized("The API key that was provided is not valid.")
+}
+
+func unauthorized(message string) *Error {
+	e := invalidRequest(http.StatusUnauthorized, "invalid_api_key", message)
+	e.Header = http.Header{"Www-Authenticate": {"Bearer"}}
+	return e
+}
+
+// OrganizationNotAllowed is a token used for an organization that it is not bound to.
+func OrganizationNotAllowed() *Error {
+	return forbidden("organization_not_allowed", "This API key may not be used for the organization that was named.", "")
+}
+
+// ProjectNotAllowed is a token used for a project that it is not bound to.
+func ProjectNotAllowed() *Error {
+	return forbidden("project_not_allowed", "This API key may not be used for the project that was named.", "")
+}
+
+// ModelNotAllowed is a token used for a model that it may not use.
+func ModelNotAllowed() *Error {
+	return forbidden("model_not_allowed", "This API key may not be used with the model that was asked for.", "model")
+}
+
+func forbidden(code, message, param string) *Error {
+	return &Error{Status: http.StatusForbidden, Type: TypePermission, Code: code, Message: message, Param: param}
+}
+
+// NotFound is a path that leads nowhere; hint, which may be empty, says where to look instead.
+func NotFound(hint string) *Error {
+	message := "There is nothing at this path."
+	if hint != "" {
+		message += " " + hint
+	}
+	return invalidRequest(http.StatusNotFound, "not_found", message)
+}
+
+// ModelNotFound is a model that no backend has.
+func ModelNotFound() *Error {
+	e := invalidRequest(http.StatusNotFound, "model_not_found", "The model does not exist, or no backend serves it.")
+	e.Param = "model"
+	return e
+}
+
+// MethodNotAllowed is a method that the path does not take.
+func MethodNotAllowed() *Error {
+	return invalidRequest(http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take that method.")
+}
+
+// RequestTimeout is a body that stopped coming. The connection cannot be used again.
+func RequestTimeout(cause error) *Error {
+	e := invalidRequest(http.StatusRequestTimeout, "request_timeout", "The request body stopped coming.")
+	e.Cause = cause
+	e.Header = http.Header{"Connection": {"close"}}
+	return e
+}
+
+// BodyTooLarge is a body over the limit, which is in bytes.
+func BodyTooLarge(limit int64) *Error {
+	return invalidRequest(http.StatusRequestEntityTooLarge, "body_too_large",
+		"The request body is larger than "+strconv.FormatInt(limit, 10)+" bytes.")
+}
+
+// BodyCutOff is a body that ended before it was whole: the caller left, or lied about its length.
+func BodyCutOff(cause error) *Error {
+	return &Error{Status: StatusClientClosed, Type: TypeInvalidRequest, Code: "client_closed", Cause: cause,
+		Message: "The request body was cut off."}
+}
+
+// UnsupportedMediaType is a body of another type than the contract's.
+func UnsupportedMediaType() *Error {
+	return invalidRequest(http.StatusUnsupportedMediaType, "unsupported_media_type",
+		"The request body must be application/json.")
+}
+
+// UnsupportedEncoding is a body in a content encoding other than gzip.
+func UnsupportedEncoding() *Error {
+	return invalidRequest(http.StatusUnsupportedMediaType, "unsupported_media_type",
+		"The only content encoding that is taken is gzip.")
+}
+
+// ClientClosed is a caller who left before the answer.
+func ClientClosed(cause error) *Error {
+	return &Error{Status: StatusClientClosed, Type: TypeInvalidRequest, Code: "client_closed", Cause: cause,
+		Message: "The caller closed the request."}
+}
+
+// Internal is a bug of ours.
+func Internal(cause error) *Error {
+	return &Error{Status: http.StatusInternalServerError, Type: TypeServer, Code: "internal_error", Cause: cause,
+		Message: "The gateway failed to process the request."}
+}
+
+// Upstream is a backend that could not be reached, or broke off before it answered; message says
+// which, in our words.
+func Upstream(message string, cause error) *Error {
+	return &Error{Status: http.StatusBadGateway, Type: TypeServer, Code: "upstream_error", Message: message, Cause: cause}
+}
+
+// UpstreamSpent is a backend that failed after it had generated: the SDKs are told not to try again,
+// since they would pay for the same failure three times.
+func UpstreamSpent(message string, cause error) *Error {
+	e := Upstream(message, cause)
+	e.Header = noRetry()
+	return e
+}
+
+// UpstreamAuth is a backend that refused the gateway's own credential, which the caller can't mend.
+func UpstreamAuth(cause error) *Error {
+	return &Error{Status: http.StatusBadGateway, Type: TypeServer, Code: "upstream_auth", Header: noRetry(), Cause: cause,
+		Message: "The backend refused the gateway's credential."}
+}
+
+func noRetry() http.Header { return http.Header{"X-Should-Retry": {"false"}} }
+
+// UpstreamTimeout is a backend that was too slow to connect, to begin or to go on.
+func UpstreamTimeout(cause error) *Error {
+	return &Error{Status: http.StatusGatewayTimeout, Type: TypeServer, Code: "upstream_timeout", Cause: cause,
+		Message: "The backend took too long to answer."}
+}
+
+// Overloaded is more in flight than the gateway takes.
+func Overloaded() *Error {
+	return unavailable("The gateway has too much in flight. Try again shortly.")
+}
+
+// ShuttingDown is a request that comes, or is still running, when the gateway ends.
+func ShuttingDown() *Error {
+	return unavailable("The gateway is shutting down.")
+}
+
+func unavailable(message string) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message,
+		Header: http.Header{"Retry-After": {"1"}}}
+}

@@ -1,0 +1,38 @@
+package completion
+
+import "context"
+
+// Principal is who makes a call, as far as a backend's side cares.
+type Principal interface {
+	// MayUse reports whether the caller may use the model with this id.
+	MayUse(model string) bool
+}
+
+// Call is what travels with a request beside its body: who asks and under which id, and, filled in
+// on the way, what became of it. One goroutine at a time writes to it.
+type Call struct {
+	ID          string // x-request-id, ours or the caller's
+	UserAgent   string
+	Traceparent string // the caller's trace context, as it came; may be empty
+	Tracestate  string
+	Principal   Principal // nil until authenticated
+
+	Model     string // what was asked for, once known
+	Upstream  string // the name of the backend that was asked, once one was
+	ErrorCode string // the code of the error that was answered, if one was
+}
+
+type callKey struct{}
+
+// WithCall returns a context that carries call.
+func WithCall(ctx context.Context, call *Call) context.Context {
+	return context.WithValue(ctx, callKey{}, call)
+}
+
+// CallOf returns the call that ctx carries, or an empty one of its own.
+func CallOf(ctx context.Context) *Call {
+	if call, ok := ctx.Value(callKey{}).(*Call); ok {
+		return call
+	}
+	return &Call{}
+}
