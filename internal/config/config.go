@@ -1,0 +1,137 @@
+// Package config owns every setting: what it is called, what it is by default, where it may be set
+// (a flag, the environment, a file) and when it is refused. The documentation and the JSON Schema
+// are made from the same struct. It reads no globals, changes nothing outside itself, and must never
+// know what a setting is used for.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Default is the configuration where nothing is set. It lacks an upstream and so is not yet valid.
+func Default() Config {
+	return Config{
+		Listen:    "127.0.0.1:8420",
+		OpsListen: "127.0.0.1:8421",
+		Log:       Log{Level: "info", Format: "text"},
+		Upstream:  Upstream{MaxResponse: 64 * mebibyte, MaxEvent: 16 * mebibyte},
+		Limits: Limits{
+			Body:          16 * mebibyte,
+			InflightBytes: 512 * mebibyte,
+			MaxConcurrent: 4096,
+			HeaderTimeout: 10 * time.Second,
+			BodyTimeout:   30 * time.Second,
+		},
+		Stream:   Stream{Keepalive: 15 * time.Second, WriteTimeout: 30 * time.Second},
+		Shutdown: Shutdown{Delay: 0, Drain: 30 * time.Second},
+	}
+}
+
+// DefaultBackend is an entry of upstreams in which nothing is set. It lacks a base_url.
+func DefaultBackend() Backend {
+	return Backend{
+		Kind: "custom",
+		Timeouts: Timeouts{
+			Connect:   5 * time.Second,
+			FirstByte: 600 * time.Second,
+			Idle:      300 * time.Second,
+			Total:     0,
+		},
+	}
+}
+
+// Config is every setting of the gateway. Its yaml tags are the names, env the variables, enum the
+// values that are allowed, and doc what the published pages say.
+type Config struct {
+	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token."`
+	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener, which asks for no token, as host:port. Empty turns it off."`
+
+	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
+	Auth      Auth               `yaml:"auth" doc:"Who may call."`
+	Upstreams map[string]Backend `yaml:"upstreams" env:"OPENAI_BASE_URL" doc:"The backends by name. At present one is accepted, and every model id goes to it."`
+	Upstream  Upstream           `yaml:"upstream" doc:"What holds for every backend."`
+	Limits    Limits             `yaml:"limits" doc:"What a caller may ask of the gateway."`
+	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`
+	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
+
+	// Notices are what an operator should hear of although nothing is wrong. Load fills them.
+	Notices []string `yaml:"-"`
+	// Origins says, by setting, where a value comes from that is not the default. Load fills it.
+	Origins map[string]string `yaml:"-"`
+}
+
+// Log is how the gateway logs.
+type Log struct {
+	Level  string `yaml:"level" env:"SPECGATE_LOG_LEVEL" enum:"debug,info,warn,error" doc:"The least severe level that is logged."`
+	Format string `yaml:"format" env:"SPECGATE_LOG_FORMAT" enum:"text,json" doc:"The form of a line: text is key=value."`
+}
+
+// MinLevel is Level as slog has it; info where Level is none of its names.
+func (l Log) MinLevel() slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		return slog.LevelInfo
+	}
+	return level
+}
+
+// Auth is who may call.
+type Auth struct {
+	Tokens []Token `yaml:"tokens" env:"SPECGATE_API_KEY" doc:"The tokens that are accepted. With none, on a loopback address, one is made and printed at the start. The variable holds bare tokens, separated by commas."`
+}
+
+// Token is one accepted token and what it is bound to. Either Token or SHA256 is set.
+type Token struct {
+	Name          string   `yaml:"name" doc:"What the log calls the caller. By default token- and its number, counted from 1."`
+	Token         Secret   `yaml:"token" doc:"The token as the client sends it. Either this or sha256."`
+	SHA256        Secret   `yaml:"sha256" doc:"The SHA-256 of the token in 64 hexadecimal digits, for a file that must not hold the token."`
+	Organizations []string `yaml:"organizations" doc:"The values of OpenAI-Organization that it may be used with. Empty means any."`
+	Projects      []string `yaml:"projects" doc:"The values of OpenAI-Project that it may be used with. Empty means any."`
+	Models        []string `yaml:"models" doc:"The model ids that it may use; an asterisk stands for any characters, slashes too. Empty means any."`
+}
+
+// Backend is one entry of upstreams: a server that speaks the OpenAI API.
+type Backend struct {
+	Kind         string   `yaml:"kind" enum:"custom" doc:"What the server is; custom assumes nothing about it."`
+	BaseURL      string   `yaml:"base_url" env:"OPENAI_BASE_URL" doc:"Where its API begins, as a rule with /v1 at the end. Required."`
+	APIKey       Secret   `yaml:"api_key" env:"OPENAI_API_KEY" doc:"The key that it is called with. Empty sends none."`
+	Organization string   `yaml:"organization" env:"OPENAI_ORG_ID" doc:"Sent to it as OpenAI-Organization, where set."`
+	Project      string   `yaml:"project" env:"OPENAI_PROJECT_ID" doc:"Sent to it as OpenAI-Project, where set."`
+	Timeouts     Timeouts `yaml:"timeouts" doc:"How long it may take. 0 turns a timeout off."`
+}
+
+// Timeouts are how long a backend may take; zero is without limit.
+type Timeouts struct {
+	Connect   time.Duration `yaml:"connect" doc:"To connect, TLS included."`
+	FirstByte time.Duration `yaml:"first_byte" doc:"From the request to the first byte of the answer. A long prompt on a busy backend takes minutes."`
+	Idle      time.Duration `yaml:"idle" doc:"Between two events of a stream, or two pieces of an answer."`
+	Total     time.Duration `yaml:"total" doc:"For the whole answer."`
+}
+
+// Upstream is what holds for every backend.
+type Upstream struct {
+	MaxResponse Size `yaml:"max_response" doc:"The largest answer that is read, other than a stream."`
+	MaxEvent    Size `yaml:"max_event" doc:"The largest single event of a stream that is read."`
+}
+
+// Limits is what a caller may ask of the gateway.
+type Limits struct {
+	Body          Size          `yaml:"body" doc:"The largest request body, after decompression (413)."`
+	InflightBytes Size          `yaml:"inflight_bytes" doc:"Request bodies held at one time, all together (503). At least limits.body."`
+	MaxConcurrent int           `yaml:"max_concurrent" doc:"Requests at one time (503)."`
+	HeaderTimeout time.Duration `yaml:"header_timeout" doc:"For the headers of a request to arrive."`
+	BodyTimeout   time.Duration `yaml:"body_timeout" doc:"Without progress while a request body arrives (408)."`
+}
+
+// Stream is how streamed answers are written.
+type Stream struct {
+	Keepalive    time.Duration `yaml:"keepalive" doc:"Silence after which a comment keeps the connection open. 0 turns it off."`
+	WriteTimeout time.Duration `yaml:"write_timeout" doc:"For a client to take one event, after which it counts as gone."`
+}
+
+// Shutdown is how the gateway stops.
+type Shutdown struct {
+	Delay time.Duration `yaml:"delay" doc:"How long requests are still accepted while /readyz already answers 503, so that a load balancer can notice."`
+	Drain time.Duration `yaml:"drain" doc:"How long requests may then take to finish; the rest are cancelled."`
+}
