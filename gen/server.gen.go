@@ -476,12 +476,26 @@ type CompletionUsage_PromptTokensDetails struct {
 // Error Why a request was not answered, in OpenAI's form.
 type Error struct {
 	// Error The error; all four keys are always there.
-	Error                ErrorObject            `json:"error"`
-	AdditionalProperties map[string]interface{} `json:"-"`
+	Error ErrorObject `json:"error"`
 }
 
 // ErrorObject The error; all four keys are always there.
 type ErrorObject struct {
+	// Message What went wrong, for a person to read.
+	//
+	// Example: body.temperature: Input should be less than or equal to 2
+	Message string `json:"message"`
+
+	// Type The kind of error; a backend's own errors may have others.
+	//
+	// Example: invalid_request_error
+	Type string `json:"type"`
+
+	// Param The field that is at fault, dotted (`prompt.3`); null for a fault of the whole.
+	//
+	// Example: temperature
+	Param *string `json:"param"`
+
 	// Code What went wrong, for a program to read. The gateway's own are listed; beside them stand
 	// the types of a violation (see Violation), for the first of a list, and whatever a
 	// backend sends.
@@ -489,22 +503,6 @@ type ErrorObject struct {
 	//
 	// Example: less_than_equal
 	Code *string `json:"code"`
-
-	// Message What went wrong, for a person to read.
-	//
-	// Example: body.temperature: Input should be less than or equal to 2
-	Message string `json:"message"`
-
-	// Param The field that is at fault, dotted (`prompt.3`); null for a fault of the whole.
-	//
-	// Example: temperature
-	Param *string `json:"param"`
-
-	// Type The kind of error; a backend's own errors may have others.
-	//
-	// Example: invalid_request_error
-	Type                 string                 `json:"type"`
-	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
 // Logprobs What each token's log probability was; null where it was not asked for. The arrays run
@@ -622,8 +620,7 @@ type ValidationError struct {
 	Detail []Violation `json:"detail"`
 
 	// Error The error; all four keys are always there.
-	Error                ErrorObject            `json:"error"`
-	AdditionalProperties map[string]interface{} `json:"-"`
+	Error ErrorObject `json:"error"`
 }
 
 // Violation One thing that is wrong, and where.
@@ -633,7 +630,7 @@ type Violation struct {
 	//
 	//
 	// Example: ["body","prompt",3]
-	Loc []Violation_Loc_Item `json:"loc"`
+	Loc []any `json:"loc"`
 
 	// Msg What is wrong, for a person to read. It never repeats a value that was sent.
 	//
@@ -643,19 +640,7 @@ type Violation struct {
 	// Type What is wrong, for a program to read.
 	//
 	// Example: less_than_equal
-	Type                 string                 `json:"type"`
-	AdditionalProperties map[string]interface{} `json:"-"`
-}
-
-// ViolationLoc0 defines model for Violation.Loc.0.
-type ViolationLoc0 = string
-
-// ViolationLoc1 defines model for Violation.Loc.1.
-type ViolationLoc1 = int
-
-// Violation_Loc_Item defines model for Violation.loc.Item.
-type Violation_Loc_Item struct {
-	union json.RawMessage
+	Type string `json:"type"`
 }
 
 // Organization defines model for Organization.
@@ -1978,177 +1963,6 @@ func (a CompletionUsage_PromptTokensDetails) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for Error. Returns the specified
-// element and whether it was found
-func (a Error) Get(fieldName string) (value interface{}, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for Error
-func (a *Error) Set(fieldName string, value interface{}) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]interface{})
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Error to handle AdditionalProperties
-func (a *Error) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["error"]; found {
-		err = json.Unmarshal(raw, &a.Error)
-		if err != nil {
-			return fmt.Errorf("error reading 'error': %w", err)
-		}
-		delete(object, "error")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]interface{})
-		for fieldName, fieldBuf := range object {
-			var fieldVal interface{}
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Error to handle AdditionalProperties
-func (a Error) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["error"], err = json.Marshal(a.Error)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'error': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
-
-// Getter for additional properties for ErrorObject. Returns the specified
-// element and whether it was found
-func (a ErrorObject) Get(fieldName string) (value interface{}, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for ErrorObject
-func (a *ErrorObject) Set(fieldName string, value interface{}) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]interface{})
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for ErrorObject to handle AdditionalProperties
-func (a *ErrorObject) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["code"]; found {
-		err = json.Unmarshal(raw, &a.Code)
-		if err != nil {
-			return fmt.Errorf("error reading 'code': %w", err)
-		}
-		delete(object, "code")
-	}
-
-	if raw, found := object["message"]; found {
-		err = json.Unmarshal(raw, &a.Message)
-		if err != nil {
-			return fmt.Errorf("error reading 'message': %w", err)
-		}
-		delete(object, "message")
-	}
-
-	if raw, found := object["param"]; found {
-		err = json.Unmarshal(raw, &a.Param)
-		if err != nil {
-			return fmt.Errorf("error reading 'param': %w", err)
-		}
-		delete(object, "param")
-	}
-
-	if raw, found := object["type"]; found {
-		err = json.Unmarshal(raw, &a.Type)
-		if err != nil {
-			return fmt.Errorf("error reading 'type': %w", err)
-		}
-		delete(object, "type")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]interface{})
-		for fieldName, fieldBuf := range object {
-			var fieldVal interface{}
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for ErrorObject to handle AdditionalProperties
-func (a ErrorObject) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	object["code"], err = json.Marshal(a.Code)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'code': %w", err)
-	}
-
-	object["message"], err = json.Marshal(a.Message)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'message': %w", err)
-	}
-
-	object["param"], err = json.Marshal(a.Param)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'param': %w", err)
-	}
-
-	object["type"], err = json.Marshal(a.Type)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'type': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
-
 // Getter for additional properties for Logprobs. Returns the specified
 // element and whether it was found
 func (a Logprobs) Get(fieldName string) (value interface{}, found bool) {
@@ -2448,181 +2262,6 @@ func (a ModelList) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// Getter for additional properties for ValidationError. Returns the specified
-// element and whether it was found
-func (a ValidationError) Get(fieldName string) (value interface{}, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for ValidationError
-func (a *ValidationError) Set(fieldName string, value interface{}) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]interface{})
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for ValidationError to handle AdditionalProperties
-func (a *ValidationError) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["detail"]; found {
-		err = json.Unmarshal(raw, &a.Detail)
-		if err != nil {
-			return fmt.Errorf("error reading 'detail': %w", err)
-		}
-		delete(object, "detail")
-	}
-
-	if raw, found := object["error"]; found {
-		err = json.Unmarshal(raw, &a.Error)
-		if err != nil {
-			return fmt.Errorf("error reading 'error': %w", err)
-		}
-		delete(object, "error")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]interface{})
-		for fieldName, fieldBuf := range object {
-			var fieldVal interface{}
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for ValidationError to handle AdditionalProperties
-func (a ValidationError) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	if a.Detail != nil {
-		object["detail"], err = json.Marshal(a.Detail)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'detail': %w", err)
-		}
-	}
-
-	object["error"], err = json.Marshal(a.Error)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'error': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
-
-// Getter for additional properties for Violation. Returns the specified
-// element and whether it was found
-func (a Violation) Get(fieldName string) (value interface{}, found bool) {
-	if a.AdditionalProperties != nil {
-		value, found = a.AdditionalProperties[fieldName]
-	}
-	return
-}
-
-// Setter for additional properties for Violation
-func (a *Violation) Set(fieldName string, value interface{}) {
-	if a.AdditionalProperties == nil {
-		a.AdditionalProperties = make(map[string]interface{})
-	}
-	a.AdditionalProperties[fieldName] = value
-}
-
-// Override default JSON handling for Violation to handle AdditionalProperties
-func (a *Violation) UnmarshalJSON(b []byte) error {
-	object := make(map[string]json.RawMessage)
-	err := json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["loc"]; found {
-		err = json.Unmarshal(raw, &a.Loc)
-		if err != nil {
-			return fmt.Errorf("error reading 'loc': %w", err)
-		}
-		delete(object, "loc")
-	}
-
-	if raw, found := object["msg"]; found {
-		err = json.Unmarshal(raw, &a.Msg)
-		if err != nil {
-			return fmt.Errorf("error reading 'msg': %w", err)
-		}
-		delete(object, "msg")
-	}
-
-	if raw, found := object["type"]; found {
-		err = json.Unmarshal(raw, &a.Type)
-		if err != nil {
-			return fmt.Errorf("error reading 'type': %w", err)
-		}
-		delete(object, "type")
-	}
-
-	if len(object) != 0 {
-		a.AdditionalProperties = make(map[string]interface{})
-		for fieldName, fieldBuf := range object {
-			var fieldVal interface{}
-			err := json.Unmarshal(fieldBuf, &fieldVal)
-			if err != nil {
-				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
-			}
-			a.AdditionalProperties[fieldName] = fieldVal
-		}
-	}
-	return nil
-}
-
-// Override default JSON handling for Violation to handle AdditionalProperties
-func (a Violation) MarshalJSON() ([]byte, error) {
-	var err error
-	object := make(map[string]json.RawMessage)
-
-	if a.Loc != nil {
-		object["loc"], err = json.Marshal(a.Loc)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'loc': %w", err)
-		}
-	}
-
-	object["msg"], err = json.Marshal(a.Msg)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'msg': %w", err)
-	}
-
-	object["type"], err = json.Marshal(a.Type)
-	if err != nil {
-		return nil, fmt.Errorf("error marshaling 'type': %w", err)
-	}
-
-	for fieldName, field := range a.AdditionalProperties {
-		object[fieldName], err = json.Marshal(field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
-		}
-	}
-	return json.Marshal(object)
-}
-
 // AsPrompt0 returns the union data inside the Prompt as a Prompt0
 func (t Prompt) AsPrompt0() (Prompt0, error) {
 	var body Prompt0
@@ -2795,68 +2434,6 @@ func (t Stop) MarshalJSON() ([]byte, error) {
 }
 
 func (t *Stop) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsViolationLoc0 returns the union data inside the Violation_Loc_Item as a ViolationLoc0
-func (t Violation_Loc_Item) AsViolationLoc0() (ViolationLoc0, error) {
-	var body ViolationLoc0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromViolationLoc0 overwrites any union data inside the Violation_Loc_Item as the provided ViolationLoc0
-func (t *Violation_Loc_Item) FromViolationLoc0(v ViolationLoc0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeViolationLoc0 performs a merge with any union data inside the Violation_Loc_Item, using the provided ViolationLoc0
-func (t *Violation_Loc_Item) MergeViolationLoc0(v ViolationLoc0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsViolationLoc1 returns the union data inside the Violation_Loc_Item as a ViolationLoc1
-func (t Violation_Loc_Item) AsViolationLoc1() (ViolationLoc1, error) {
-	var body ViolationLoc1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromViolationLoc1 overwrites any union data inside the Violation_Loc_Item as the provided ViolationLoc1
-func (t *Violation_Loc_Item) FromViolationLoc1(v ViolationLoc1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeViolationLoc1 performs a merge with any union data inside the Violation_Loc_Item, using the provided ViolationLoc1
-func (t *Violation_Loc_Item) MergeViolationLoc1(v ViolationLoc1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Violation_Loc_Item) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Violation_Loc_Item) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }

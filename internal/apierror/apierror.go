@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/specgate/specgate/gen"
 )
 
 // The types of an error, as openapi.yaml lists them.
@@ -45,6 +47,18 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Cause }
+
+// Object is the error as its caller reads it.
+func (e *Error) Object() gen.ErrorObject {
+	return gen.ErrorObject{Message: e.Message, Type: e.Type, Param: orNull(e.Param), Code: orNull(e.Code)}
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
 
 // ErrShuttingDown is the cause of a context that ends because the gateway does.
 var ErrShuttingDown = errors.New("the gateway is shutting down")

@@ -9,9 +9,9 @@ func invalidRequest(status int, code, message string) *Error {
 	return &Error{Status: status, Type: TypeInvalidRequest, Code: code, Message: message}
 }
 
-// InvalidEncoding is a body that says it is gzip and is not.
+// InvalidEncoding is a body that says it is gzip, or chunked, and is not.
 func InvalidEncoding(cause error) *Error {
-	e := invalidRequest(http.StatusBadRequest, "invalid_encoding", "The request body is not valid gzip.")
+	e := invalidRequest(http.StatusBadRequest, "invalid_encoding", "The request body is not encoded as its headers say.")
 	e.Cause = cause
 	return e
 }
@@ -86,12 +86,6 @@ func BodyTooLarge(limit int64) *Error {
 		"The request body is larger than "+strconv.FormatInt(limit, 10)+" bytes.")
 }
 
-// BodyCutOff is a body that ended before it was whole: the caller left, or lied about its length.
-func BodyCutOff(cause error) *Error {
-	return &Error{Status: StatusClientClosed, Type: TypeInvalidRequest, Code: "client_closed", Cause: cause,
-		Message: "The request body was cut off."}
-}
-
 // UnsupportedMediaType is a body of another type than the contract's.
 func UnsupportedMediaType() *Error {
 	return invalidRequest(http.StatusUnsupportedMediaType, "unsupported_media_type",
@@ -157,4 +151,9 @@ func ShuttingDown() *Error {
 func unavailable(message string) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message,
 		Header: http.Header{"Retry-After": {"1"}}}
+}
+
+// RepeatedHeader is a header sent twice where the contract knows it once.
+func RepeatedHeader() *Error {
+	return invalidRequest(http.StatusBadRequest, "", "A header was sent more than once.")
 }

@@ -2,8 +2,10 @@ package completion
 
 import "context"
 
-// Principal is who makes a call, as far as a backend's side cares.
+// Principal is who makes a call, as far as handlers and the log care.
 type Principal interface {
+	// Name is what the log calls the caller; never a token.
+	Name() string
 	// MayUse reports whether the caller may use the model with this id.
 	MayUse(model string) bool
 }

@@ -1,0 +1,54 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+)
+
+// CreateCompletion asks the backend, and answers with what came: a body, or a stream.
+func (a *API) CreateCompletion(ctx context.Context, in gen.CreateCompletionRequestObject) (gen.CreateCompletionResponseObject, error) {
+	req, ok := (*in.Body).(*completion.Request)
+	if !ok {
+		return nil, fmt.Errorf("the body reached the handler as %T", *in.Body)
+	}
+	completion.CallOf(ctx).Model = req.Model
+	if !mayUse(ctx, req.Model) {
+		return nil, apierror.ModelNotAllowed()
+	}
+	answer, err := a.Backend.Complete(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Stream != nil {
+		return &streamResponse{answer: answer, keepalive: a.Keepalive}, nil
+	}
+	return plainResponse{answer}, nil
+}
+
+func mayUse(ctx context.Context, model string) bool {
+	p := completion.CallOf(ctx).Principal
+	return p == nil || p.MayUse(model)
+}
+
+// plainResponse writes a completion that is there as a whole.
+type plainResponse struct{ answer *completion.Answer }
+
+// VisitCreateCompletionResponse writes the answer's bytes as they are.
+func (r plainResponse) VisitCreateCompletionResponse(w http.ResponseWriter) error {
+	h := w.Header()
+	maps.Copy(h, r.answer.Header)
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(r.answer.Body))}
+	w.WriteHeader(http.StatusOK)
+	if _, err := w.Write(r.answer.Body); err != nil {
+		return apierror.ClientClosed(err)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package handlers
+
+import (
+	"context"
+	"slices"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+)
+
+// ListModels lists the models of the backend that the caller may use.
+func (a *API) ListModels(ctx context.Context, _ gen.ListModelsRequestObject) (gen.ListModelsResponseObject, error) {
+	list, err := a.models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ListModels200JSONResponse{Body: list}, nil
+}
+
+// RetrieveModel gives one entry of the list.
+func (a *API) RetrieveModel(ctx context.Context, in gen.RetrieveModelRequestObject) (gen.RetrieveModelResponseObject, error) {
+	completion.CallOf(ctx).Model = in.Model
+	if !mayUse(ctx, in.Model) {
+		return nil, apierror.ModelNotAllowed()
+	}
+	list, err := a.models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(list.Data, func(m gen.Model) bool { return m.ID == in.Model })
+	if i < 0 {
+		return nil, apierror.ModelNotFound()
+	}
+	return gen.RetrieveModel200JSONResponse{Body: list.Data[i]}, nil
+}
+
+func (a *API) models(ctx context.Context) (gen.ModelList, error) {
+	list, err := a.Backend.Models(ctx)
+	if err != nil {
+		return gen.ModelList{}, err
+	}
+	list.Data = slices.DeleteFunc(list.Data, func(m gen.Model) bool { return !mayUse(ctx, m.ID) })
+	return list, nil
+}

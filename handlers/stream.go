@@ -1,0 +1,142 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/sse"
+)
+
+// streamResponse writes a completion as it is generated.
+type streamResponse struct {
+	answer    *completion.Answer
+	keepalive time.Duration
+}
+
+// VisitCreateCompletionResponse sends the headers at once, then each event as it comes. A stream that
+// breaks ends with an error event and no [DONE]; the error is returned for the log.
+func (r *streamResponse) VisitCreateCompletionResponse(w http.ResponseWriter) (err error) {
+	stream := r.answer.Stream
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	out := newEventWriter(w, r.keepalive)
+	defer out.stop()
+	if err := out.open(r.answer.Header); err != nil {
+		return err
+	}
+	for {
+		chunk, err := stream.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return out.done()
+		case err != nil:
+			return errors.Join(err, out.fail(err))
+		}
+		if err := out.event(chunk); err != nil {
+			return err
+		}
+	}
+}
+
+// eventWriter writes events, one flush each, and a comment into every long silence between them.
+type eventWriter struct {
+	w         http.ResponseWriter
+	control   *http.ResponseController
+	keepalive time.Duration
+
+	mu     sync.Mutex // held while an event or a comment is written
+	buf    []byte
+	silent *time.Timer // nil where there is no keepalive
+	ended  bool
+}
+
+func newEventWriter(w http.ResponseWriter, keepalive time.Duration) *eventWriter {
+	return &eventWriter{w: w, control: http.NewResponseController(w), keepalive: keepalive}
+}
+
+// open sends the status and the headers, before there is any event.
+func (e *eventWriter) open(header http.Header) error {
+	h := e.w.Header()
+	maps.Copy(h, header)
+	h["Content-Type"] = []string{"text/event-stream; charset=utf-8"}
+	h["Cache-Control"] = []string{"no-cache"}
+	h["X-Accel-Buffering"] = []string{"no"}
+	e.w.WriteHeader(http.StatusOK)
+	if e.keepalive > 0 {
+		e.silent = time.AfterFunc(e.keepalive, e.ping)
+	}
+	return e.write(nil)
+}
+
+// event sends one chunk.
+func (e *eventWriter) event(chunk []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.buf = sse.AppendData(e.buf[:0], chunk)
+	return e.send()
+}
+
+// done ends a stream that was whole.
+func (e *eventWriter) done() error {
+	return e.write([]byte(sse.Done))
+}
+
+// fail ends a stream that broke.
+func (e *eventWriter) fail(cause error) error {
+	body, err := json.Marshal(gen.Error{Error: apierror.From(cause).Object()})
+	if err != nil {
+		return fmt.Errorf("encode error event: %w", err)
+	}
+	return e.event(body)
+}
+
+// ping tells whoever waits that the stream lives: proxies cut a connection that is silent for long.
+func (e *eventWriter) ping() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return
+	}
+	e.buf = append(e.buf[:0], sse.Ping...)
+	// A caller who is gone is seen by the server, which ends the request's context.
+	_ = e.send()
+}
+
+func (e *eventWriter) write(raw []byte) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.buf = append(e.buf[:0], raw...)
+	return e.send()
+}
+
+// send writes and flushes buf; mu is held.
+func (e *eventWriter) send() error {
+	if e.silent != nil {
+		e.silent.Reset(e.keepalive)
+	}
+	if _, err := e.w.Write(e.buf); err != nil {
+		return apierror.ClientClosed(err)
+	}
+	if err := e.control.Flush(); err != nil {
+		return apierror.ClientClosed(err)
+	}
+	return nil
+}
+
+// stop ends the keepalive; once it has returned, nothing is written any more.
+func (e *eventWriter) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended = true
+	if e.silent != nil {
+		e.silent.Stop()
+	}
+}

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+)
+
+// recoverPanics turns a panic into the error that a bug is. http.ErrAbortHandler goes on: it is how a
+// connection is broken on purpose.
+func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				err = apierror.Internal(fmt.Errorf("panic: %T", p))
+			}
+		}()
+		return next(c)
+	}
+}
+
+// logAccess renders the error of a request, if any, and writes its line. The line holds no body, no
+// token, and no word of a backend's. A caller who was to get no answer gets a broken connection: net/http
+// would send an empty 200.
+func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		status := s.record(c, err, time.Since(start))
+		if status == apierror.StatusClientClosed && !c.Response().Committed {
+			panic(http.ErrAbortHandler)
+		}
+		return nil
+	}
+}
+
+// record counts and logs a request, and returns the status that it did so under.
+func (s *Server) record(c echo.Context, err error, took time.Duration) (status int) {
+	route := c.Path()
+	status = c.Response().Status
+	if err != nil && apierror.From(err).Status == apierror.StatusClientClosed {
+		status = apierror.StatusClientClosed
+	}
+	if route == "" {
+		route = "none"
+	}
+	s.options.Metrics.Request(route, status)
+	level := slog.LevelInfo
+	if isPage(route) {
+		level = slog.LevelDebug
+	}
+	ctx := c.Request().Context()
+	if !s.options.Logger.Enabled(ctx, level) {
+		return status
+	}
+	call := completion.CallOf(ctx)
+	s.options.Logger.LogAttrs(ctx, level, "request",
+		slog.String("id", call.ID),
+		slog.String("method", c.Request().Method),
+		slog.String("route", route),
+		slog.Int("status", status),
+		slog.String("code", call.ErrorCode),
+		slog.String("model", call.Model),
+		slog.String("principal", nameOf(call.Principal)),
+		slog.Duration("duration", took),
+		slog.Int64("bytes", c.Response().Size),
+		slog.String("upstream", call.Upstream),
+	)
+	return status
+}
+
+func nameOf(p completion.Principal) string {
+	if p == nil {
+		return ""
+	}
+	return p.Name()
+}

@@ -1,0 +1,153 @@
+package server
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/specgate/specgate/internal/apierror"
+)
+
+// limitBody refuses a body whose declared length is over the limit, unread, and puts the reader in
+// place that holds every other to the limit and to its pace.
+func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	limit := s.options.Limits.Body
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.ContentLength > limit {
+			return apierror.BodyTooLarge(limit)
+		}
+		if r.Body == nil || r.Body == http.NoBody {
+			return next(c)
+		}
+		w := c.Response().Writer // the server's own, which MaxBytesReader tells to close the connection
+		paced := &pacedReader{body: r.Body, control: http.NewResponseController(w), timeout: s.options.Limits.BodyTimeout}
+		body := &requestBody{src: http.MaxBytesReader(w, paced, limit), limit: limit, flight: &s.flight}
+		defer body.release()
+		switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
+		case "", "identity":
+		case "gzip":
+			body.src = &gzipReader{src: body.src, limit: limit}
+		default:
+			body.err = apierror.UnsupportedEncoding()
+		}
+		r.Body = body
+		return next(c)
+	}
+}
+
+// pacedReader gives each read of a body its own deadline, and none to what follows the body: the
+// server reads on in the background, to see the caller leave.
+type pacedReader struct {
+	body    io.Reader
+	control *http.ResponseController
+	timeout time.Duration
+}
+
+func (p *pacedReader) Read(b []byte) (int, error) {
+	// A transport without deadlines, such as a test's recorder, has no pace to hold.
+	_ = p.control.SetReadDeadline(time.Now().Add(p.timeout))
+	n, err := p.body.Read(b)
+	if err != nil {
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// Close leaves the body to the server: whether the connection can be used again is its to know.
+func (p *pacedReader) Close() error { return nil }
+
+// gzipReader inflates a body, to limit bytes at most.
+type gzipReader struct {
+	src   io.Reader
+	zip   *gzip.Reader
+	limit int64
+}
+
+func (g *gzipReader) Read(b []byte) (int, error) {
+	if g.zip == nil {
+		zip, err := gzip.NewReader(g.src)
+		if err != nil {
+			return 0, notGzip(err)
+		}
+		g.zip = zip
+	}
+	n, err := g.zip.Read(b)
+	if g.limit -= int64(n); g.limit < 0 {
+		return n, &http.MaxBytesError{}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = notGzip(err)
+	}
+	return n, err
+}
+
+// notGzip tells bytes that are not gzip from a body that could not be read. A body that ends within
+// its gzip stream is the first: a cut connection is seen by the server and gives another error.
+func notGzip(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return apierror.InvalidEncoding(err)
+}
+
+// requestBody is the body that the validator reads: decoded, counted in what is in flight, and with
+// errors that say how the request is answered.
+type requestBody struct {
+	src    io.Reader
+	limit  int64
+	flight *inflight
+	held   int64
+	err    error
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.src.Read(p)
+	if n > 0 {
+		b.held += int64(n)
+		if !b.flight.hold(int64(n)) {
+			b.err = apierror.Overloaded()
+			return 0, b.err
+		}
+	}
+	if err != nil {
+		b.err = b.explain(err)
+	}
+	return n, b.err
+}
+
+func (b *requestBody) explain(err error) error {
+	var tooLarge *http.MaxBytesError
+	var known *apierror.Error
+	var network net.Error
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &tooLarge):
+		return apierror.BodyTooLarge(b.limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return apierror.RequestTimeout(err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network):
+		return apierror.ClientClosed(err)
+	default: // chunks that are none
+		return apierror.InvalidEncoding(err)
+	}
+}
+
+// Close leaves the body to the server, as pacedReader does.
+func (b *requestBody) Close() error { return nil }
+
+func (b *requestBody) release() { b.flight.drop(b.held) }

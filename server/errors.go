@@ -1,0 +1,133 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/contract"
+)
+
+// renderError is the one place that tells a caller of an error. Where the answer has begun it is for
+// the log alone: a stream tells of it by an event of its own.
+func (s *Server) renderError(err error, c echo.Context) {
+	e, detail := s.describe(err, c)
+	call := completion.CallOf(c.Request().Context())
+	call.ErrorCode = e.Code
+	s.logCause(c, e)
+	if c.Response().Committed || e.Status == apierror.StatusClientClosed {
+		return
+	}
+	maps.Copy(c.Response().Header(), e.Header)
+	var body any = gen.Error{Error: e.Object()}
+	if e.Status == http.StatusUnprocessableEntity {
+		body = gen.ValidationError{Detail: detail, Error: e.Object()}
+	}
+	if err := c.JSON(e.Status, body); err != nil {
+		s.options.Logger.LogAttrs(c.Request().Context(), slog.LevelDebug, "error not delivered", slog.String("id", call.ID))
+	}
+}
+
+// describe finds the error object, and for a 422 its list.
+func (s *Server) describe(err error, c echo.Context) (*apierror.Error, []gen.Violation) {
+	var invalid *contract.Invalid
+	var http404 *echo.HTTPError
+	switch {
+	case errors.As(err, &invalid):
+		return ofViolations(invalid)
+	case errors.As(err, &http404):
+		return ofEcho(http404, c), nil
+	}
+	e := apierror.From(err)
+	if e.Status != http.StatusUnprocessableEntity {
+		return e, nil
+	}
+	// A backend's own 422, brought to the form that every 422 has.
+	return e, []gen.Violation{{Loc: []any{"body"}, Msg: e.Message, Type: "value_error"}}
+}
+
+// ofViolations repeats the first violation as an error object, for those who look there.
+func ofViolations(invalid *contract.Invalid) (*apierror.Error, []gen.Violation) {
+	detail := make([]gen.Violation, len(invalid.Violations))
+	for i, v := range invalid.Violations {
+		detail[i] = gen.Violation{Loc: v.Loc, Msg: v.Msg, Type: v.Type}
+	}
+	first := invalid.Violations[0]
+	return &apierror.Error{
+		Status:  http.StatusUnprocessableEntity,
+		Type:    apierror.TypeInvalidRequest,
+		Code:    first.Type,
+		Param:   param(first),
+		Message: dotted(first.Loc) + ": " + first.Msg,
+		Cause:   err422,
+	}, detail
+}
+
+var err422 = errors.New("the request breaks the contract")
+
+// param names the field of a violation; "" for a fault of the whole body.
+func param(v contract.Violation) string {
+	if v.Type == "json_invalid" { // its place is an offset, not a field
+		return ""
+	}
+	return dotted(v.Loc[1:])
+}
+
+func dotted(loc []any) string {
+	parts := make([]string, len(loc))
+	for i, step := range loc {
+		parts[i] = fmt.Sprint(step)
+	}
+	return strings.Join(parts, ".")
+}
+
+// ofEcho speaks for the router, which knows paths and methods, and for the generated wrapper, which
+// refuses a header that was sent twice.
+func ofEcho(e *echo.HTTPError, c echo.Context) *apierror.Error {
+	switch e.Code {
+	case http.StatusNotFound:
+		return apierror.NotFound(hint(c.Request().URL.Path))
+	case http.StatusMethodNotAllowed:
+		return apierror.MethodNotAllowed()
+	case http.StatusBadRequest:
+		return apierror.RepeatedHeader()
+	default:
+		return apierror.Internal(fmt.Errorf("the router answered %s", strconv.Itoa(e.Code)))
+	}
+}
+
+// hint sends those who look for another of OpenAI's endpoints to the one that is here.
+func hint(path string) string {
+	switch {
+	case strings.HasSuffix(path, "/completions"), strings.HasSuffix(path, "/completions/"), strings.HasSuffix(path, "/responses"):
+		return "Completions are made with POST /v1/completions."
+	case strings.Contains(path, "/models"):
+		return "The models are listed at /v1/models."
+	default:
+		return "The contract is at /openapi.yaml."
+	}
+}
+
+// logCause leaves a line on what went wrong here or behind us; a caller's own faults are in the
+// access log alone.
+func (s *Server) logCause(c echo.Context, e *apierror.Error) {
+	if e.Status < http.StatusInternalServerError || e.Cause == nil {
+		return
+	}
+	ctx := c.Request().Context()
+	s.options.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
+		slog.String("id", completion.CallOf(ctx).ID),
+		slog.Int("status", e.Status),
+		slog.String("code", e.Code),
+		slog.String("cause", e.Cause.Error()),
+	)
+}

@@ -1,0 +1,33 @@
+package server
+
+import (
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/specgate/specgate/internal/apierror"
+)
+
+// inflight counts what is held at one time: requests that run, and the bytes of their bodies.
+type inflight struct {
+	maxBytes, maxRequests int64
+	bytes, requests       atomic.Int64
+}
+
+// hold takes n more bytes, and reports whether that is still within the limit. Either way the bytes
+// are counted, until they are dropped.
+func (f *inflight) hold(n int64) bool { return f.bytes.Add(n) <= f.maxBytes }
+
+func (f *inflight) drop(n int64) { f.bytes.Add(-n) }
+
+// admit refuses a request that is one too many.
+func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
+	f := &s.flight
+	return func(c echo.Context) error {
+		defer f.requests.Add(-1)
+		if f.requests.Add(1) > f.maxRequests {
+			return apierror.Overloaded()
+		}
+		return next(c)
+	}
+}

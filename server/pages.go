@@ -1,0 +1,65 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	swagger "github.com/swaggest/swgui/v5emb"
+
+	"github.com/specgate/specgate/internal/contract"
+)
+
+// The pages beside the contract's routes. They need no token.
+const (
+	pageHealth   = "/healthz"
+	pageReady    = "/readyz"
+	pageSpecYAML = "/openapi.yaml"
+	pageSpecJSON = "/openapi.json"
+	pageDocs     = "/docs"
+)
+
+func isPage(route string) bool {
+	switch route {
+	case pageHealth, pageReady, pageSpecYAML, pageSpecJSON:
+		return true
+	default:
+		return strings.HasPrefix(route, pageDocs)
+	}
+}
+
+// addPages adds the pages. The contract is served as the file's own bytes, and once more as JSON.
+func (s *Server) addPages(spec []byte) error {
+	doc, err := contract.Load(spec)
+	if err != nil {
+		return err
+	}
+	asJSON, err := doc.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	docs := echo.WrapHandler(swagger.New(doc.Info.Title, pageSpecJSON, pageDocs))
+	s.echo.GET(pageHealth, s.healthy)
+	s.echo.GET(pageReady, s.ready)
+	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
+	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, mediaJSON, asJSON) })
+	s.echo.GET(pageDocs, docs)
+	s.echo.GET(pageDocs+"/*", docs)
+	return nil
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+// healthy says that the process answers.
+func (s *Server) healthy(c echo.Context) error { return c.JSON(http.StatusOK, status{"ok"}) }
+
+// ready says whether new requests should be sent here. What the backends do has no part in it: with
+// every instance unready, nobody could be told what is wrong.
+func (s *Server) ready(c echo.Context) error {
+	if s.draining.Load() {
+		return c.JSON(http.StatusServiceUnavailable, status{"shutting down"})
+	}
+	return c.JSON(http.StatusOK, status{"ok"})
+}

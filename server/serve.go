@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/specgate/specgate/internal/apierror"
+)
+
+const (
+	idleTimeout    = 120 * time.Second // for a kept connection that asks nothing
+	maxHeaderBytes = 64 << 10
+	cancelGrace    = 5 * time.Second // for what was cancelled to say so to its callers
+)
+
+// Serve answers the requests that come to main, and health checks and metrics on ops (which may be
+// nil), until ctx ends; then it drains, as Shutdown says, and returns. It closes both listeners. The
+// error is that of a listener that broke.
+func (s *Server) Serve(ctx context.Context, main, ops net.Listener) error {
+	front := s.newHTTP(s)
+	back := s.newHTTP(s.operations())
+	ctx, failed := context.WithCancelCause(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { failed(front.Serve(deadlineListener{main, s.options.Limits.WriteTimeout})) })
+	if ops != nil {
+		running.Go(func() { failed(back.Serve(ops)) })
+	}
+	<-ctx.Done()
+	if errors.Is(context.Cause(ctx), context.Canceled) {
+		s.drain(front)
+	}
+	s.cancel(apierror.ErrShuttingDown)
+	err := errors.Join(front.Close(), back.Close())
+	running.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return errors.Join(cause, err)
+	}
+	return err
+}
+
+func (s *Server) newHTTP(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: s.options.Limits.HeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return s.base },
+		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// operations is what the operations listener serves.
+func (s *Server) operations() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(pageHealth, s)
+	mux.Handle(pageReady, s)
+	if s.options.Operations != nil {
+		mux.Handle("/", s.options.Operations)
+	}
+	return mux
+}
+
+// drain ends the front in order: not ready, but still taking requests; then no new ones; then what
+// still runs is cancelled, and told so.
+func (s *Server) drain(front *http.Server) {
+	log := s.options.Logger
+	s.draining.Store(true)
+	log.Info("shutting down", "delay", s.options.Shutdown.Delay, "drain", s.options.Shutdown.Drain)
+	time.Sleep(s.options.Shutdown.Delay)
+	if s.shutdown(front, s.options.Shutdown.Drain) {
+		return
+	}
+	log.Warn("requests are cancelled: they ran longer than the drain")
+	s.cancel(apierror.ErrShuttingDown)
+	s.shutdown(front, cancelGrace)
+}
+
+// shutdown waits for what runs, for a time, and reports whether all of it ended.
+func (s *Server) shutdown(front *http.Server, wait time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	return front.Shutdown(ctx) == nil
+}
+
+// deadlineListener gives each write to a connection its own deadline: a caller who does not read
+// holds an answer up for that long at most, and a stream may last for hours.
+type deadlineListener struct {
+	net.Listener
+	timeout time.Duration
+}
+
+// Accept waits for the next connection.
+func (l deadlineListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("a connection is a %T, not TCP", c), c.Close())
+	}
+	return &deadlineConn{TCPConn: tcp, timeout: l.timeout}, nil
+}
+
+type deadlineConn struct {
+	*net.TCPConn
+	timeout time.Duration
+}
+
+// pieceSize is how much of an answer a caller has to take within one deadline.
+const pieceSize = 256 << 10
+
+// Write writes p, piece by piece.
+func (c *deadlineConn) Write(p []byte) (written int, err error) {
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+			return written, err
+		}
+		n, err := c.TCPConn.Write(p[:min(len(p), pieceSize)])
+		written += n
+		if p = p[n:]; err != nil || len(p) == 0 {
+			return written, err
+		}
+	}
+}

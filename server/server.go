@@ -1,0 +1,123 @@
+// Package server is all of Echo and of the transport to callers: it takes requests in, holds them to
+// the contract, hands them to the operations and renders every error. It knows the operations by the
+// interface that the contract generates, and nothing of backends.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/auth"
+)
+
+// Authenticator knows who bears a token.
+type Authenticator interface {
+	Authenticate(token string) (p *auth.Principal, ok bool)
+}
+
+// Metrics counts requests.
+type Metrics interface {
+	Request(route string, status int)
+}
+
+// Limits bounds what callers may cost. None may be zero.
+type Limits struct {
+	Body          int64         // bytes of one body, as sent and as decoded
+	InflightBytes int64         // bytes of all bodies that are held at one time
+	MaxConcurrent int64         // authenticated requests that run at one time
+	HeaderTimeout time.Duration // for the whole header of a request
+	BodyTimeout   time.Duration // for the next byte of a body
+	WriteTimeout  time.Duration // for the caller to take what is written
+}
+
+// Shutdown says how a server ends: it goes on taking requests for Delay, so that balancers see that
+// it is not ready any more, and gives what still runs then Drain to end well.
+type Shutdown struct {
+	Delay time.Duration
+	Drain time.Duration
+}
+
+// Options are what a server is made of; all are needed but Operations.
+type Options struct {
+	Spec       []byte                    // openapi.yaml, served as it is and enforced
+	API        gen.StrictServerInterface // the operations of the contract
+	Tokens     Authenticator
+	Logger     *slog.Logger
+	Metrics    Metrics
+	Limits     Limits
+	Shutdown   Shutdown
+	Operations http.Handler // what the operations listener serves beside the health checks; may be nil
+}
+
+// Server is a gateway. It serves once.
+type Server struct {
+	options  Options
+	echo     *echo.Echo
+	flight   inflight
+	draining atomic.Bool
+	base     context.Context // of every request; its cause says why the server ended them
+	cancel   context.CancelCauseFunc
+}
+
+// New assembles a server, and fails where the contract asks for what it could not enforce.
+func New(o Options) (*Server, error) {
+	s := &Server{options: o, echo: echo.New()}
+	s.base, s.cancel = context.WithCancelCause(context.Background())
+	s.flight = inflight{maxBytes: o.Limits.InflightBytes, maxRequests: o.Limits.MaxConcurrent}
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.Binder = binder{}
+	s.echo.HTTPErrorHandler = s.renderError
+	contract, err := newValidator(o.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("compile the contract: %w", err)
+	}
+	// Every request, in this order.
+	s.echo.Use(
+		s.identify,    // x-request-id, and what else travels with the request
+		s.logAccess,   // renders its error and writes its line, once all is over
+		recoverPanics, // a bug costs one request, not the process; it has its line and its id
+	)
+	// Then those of the contract, in this order. What comes earlier is cheaper to refuse.
+	operation := []echo.MiddlewareFunc{
+		s.limitBody,    // by its declared length, then byte by byte as it is read
+		s.authenticate, // who asks, for whom; the body is still unread
+		s.admit,        // not more at one time than the gateway can hold
+		contract,       // reads the body, and refuses what breaks the contract
+	}
+	gen.RegisterHandlersWithOptions(s.echo, gen.NewStrictHandler(o.API, nil), gen.RegisterHandlersOptions{
+		OperationMiddlewares: map[string][]echo.MiddlewareFunc{
+			"createCompletion": operation, "listModels": operation, "retrieveModel": operation,
+		},
+	})
+	if err := s.addPages(o.Spec); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ServeHTTP answers one request, as a listener's server would hand it over.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// binder hands an operation the body that the validator let through, as it came.
+type binder struct{}
+
+func (binder) Bind(dst any, c echo.Context) error {
+	body, ok := c.Request().Body.(interface{ ValidatedValue() any })
+	if !ok {
+		return errors.New("an operation with a body was reached without validation")
+	}
+	target, ok := dst.(*any)
+	if !ok {
+		return fmt.Errorf("an operation takes its body as %T", dst)
+	}
+	*target = body.ValidatedValue()
+	return nil
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/contract"
+)
+
+// violationsOf reads what the filter says of one parameter, or of the body.
+func violationsOf(err error) ([]contract.Violation, error) {
+	var invalid *contract.Invalid
+	if errors.As(err, &invalid) {
+		return invalid.Violations, nil
+	}
+	var request *openapi3filter.RequestError
+	switch {
+	case !errors.As(err, &request):
+		return nil, apierror.Internal(fmt.Errorf("the validator failed: %T", err))
+	case request.Parameter != nil:
+		return []contract.Violation{ofParameter(request)}, nil
+	case errors.Is(request.Err, openapi3filter.ErrInvalidRequired):
+		return []contract.Violation{{Loc: []any{"body"}, Type: "missing", Msg: "Field required"}}, nil
+	case request.Err == nil: // the filter's way to say that the contract has no such media type
+		return nil, apierror.UnsupportedMediaType()
+	default:
+		return nil, apierror.Internal(fmt.Errorf("the validator failed: %T", request.Err))
+	}
+}
+
+// ofParameter says what is wrong with a header or a part of the path, in the words that the checker
+// uses for the same fault in a body. The filter's own words repeat the value.
+func ofParameter(e *openapi3filter.RequestError) contract.Violation {
+	v := contract.Violation{Loc: []any{e.Parameter.In, strings.ToLower(e.Parameter.Name)}}
+	schema := e.Parameter.Schema.Value
+	switch fieldOf(e.Err) {
+	case "minLength":
+		v.Type, v.Msg = "string_too_short", fmt.Sprintf("String should have at least %s", characters(schema.MinLength))
+	case "maxLength":
+		v.Type, v.Msg = "string_too_long", fmt.Sprintf("String should have at most %s", characters(*schema.MaxLength))
+	default: // the wrong form, or none where one is needed
+		if schema.Pattern == "" {
+			v.Type, v.Msg = "missing", "Field required"
+			break
+		}
+		v.Type, v.Msg = "string_pattern_mismatch", fmt.Sprintf("String should match pattern '%s'", schema.Pattern)
+	}
+	return v
+}
+
+func characters(n uint64) string {
+	if n == 1 {
+		return "1 character"
+	}
+	return fmt.Sprintf("%d characters", n)
+}
+
+// fieldOf names the keyword that a parameter broke; "" where it was no keyword.
+func fieldOf(err error) string {
+	var schema *openapi3.SchemaError
+	var all openapi3.MultiError
+	if errors.As(err, &all) && len(all) > 0 {
+		err = all[0]
+	}
+	if errors.As(err, &schema) {
+		return schema.SchemaField
+	}
+	return ""
+}
