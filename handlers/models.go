@@ -28,7 +28,7 @@ func (a *API) RetrieveModel(ctx context.Context, in gen.RetrieveModelRequestObje
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(list.Data, func(m gen.Model) bool { return m.ID == in.Model })
+	i := slices.IndexFunc(list.Data, func(m gen.Model) bool { return m.Id == in.Model })
 	if i < 0 {
 		return nil, apierror.ModelNotFound()
 	}
@@ -40,6 +40,6 @@ func (a *API) models(ctx context.Context) (gen.ModelList, error) {
 	if err != nil {
 		return gen.ModelList{}, err
 	}
-	list.Data = slices.DeleteFunc(list.Data, func(m gen.Model) bool { return !mayUse(ctx, m.ID) })
+	list.Data = slices.DeleteFunc(list.Data, func(m gen.Model) bool { return !mayUse(ctx, m.Id) })
 	return list, nil
 }

@@ -73,7 +73,7 @@ func (e *eventWriter) open(header http.Header) error {
 	if e.keepalive > 0 {
 		e.silent = time.AfterFunc(e.keepalive, e.ping)
 	}
-	return e.write(nil)
+	return e.flush()
 }
 
 // event sends one chunk.
@@ -84,9 +84,15 @@ func (e *eventWriter) event(chunk []byte) error {
 	return e.send()
 }
 
-// done ends a stream that was whole.
+// done ends a stream that was whole. The server flushes it together with the end of the body.
 func (e *eventWriter) done() error {
-	return e.write([]byte(sse.Done))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended = true
+	if _, err := e.w.Write(sse.AppendDone(e.buf[:0])); err != nil {
+		return apierror.ClientClosed(err)
+	}
+	return nil
 }
 
 // fail ends a stream that broke.
@@ -105,16 +111,9 @@ func (e *eventWriter) ping() {
 	if e.ended {
 		return
 	}
-	e.buf = append(e.buf[:0], sse.Ping...)
+	e.buf = sse.AppendPing(e.buf[:0])
 	// A caller who is gone is seen by the server, which ends the request's context.
 	_ = e.send()
-}
-
-func (e *eventWriter) write(raw []byte) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.buf = append(e.buf[:0], raw...)
-	return e.send()
 }
 
 // send writes and flushes buf; mu is held.
@@ -125,6 +124,10 @@ func (e *eventWriter) send() error {
 	if _, err := e.w.Write(e.buf); err != nil {
 		return apierror.ClientClosed(err)
 	}
+	return e.flush()
+}
+
+func (e *eventWriter) flush() error {
 	if err := e.control.Flush(); err != nil {
 		return apierror.ClientClosed(err)
 	}

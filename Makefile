@@ -1,0 +1,68 @@
+# make help lists the targets. Everything that a target needs beyond Go it installs itself, pinned.
+
+GO            ?= go
+BIN           := bin
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS       := -s -w -X main.version=$(VERSION)
+GOLANGCI_LINT := v2.15.0
+REDOCLY       := 2.77.0
+FUZZTIME      ?= 1m
+
+export REDOCLY_TELEMETRY = off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
+
+.DEFAULT_GOAL := help
+.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover test-llamacpp
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+generate: ## Make gen/ and the generated documents from openapi.yaml and the settings
+	$(GO) generate ./...
+
+build: ## Build bin/specgate
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
+
+run: build ## Run the gateway; OPENAI_BASE_URL says in front of what
+	$(BIN)/specgate serve
+
+test: ## Run the tests
+	$(GO) test ./...
+
+race: ## Run the tests with the race detector
+	$(GO) test -race -count=1 ./...
+
+check: drift lint lint-spec test race ## Everything a change has to pass
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
+
+drift: generate ## Fail where a generated file is not what its source makes
+	@git diff --exit-code -- gen docs || { echo "generated files differ: run make generate and commit"; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard -- gen docs)" || { echo "generated files are not committed"; exit 1; }
+
+lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code
+	$< run ./...
+
+$(BIN)/golangci-lint-$(GOLANGCI_LINT):
+	GOBIN=$(abspath $(BIN)) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	mv $(BIN)/golangci-lint $@
+
+lint-spec: ## Lint openapi.yaml (needs npm)
+	npx --yes @redocly/cli@$(REDOCLY) lint --config .redocly.yaml --format stylish openapi.yaml
+
+fuzz: ## Fuzz what reads bytes, FUZZTIME each
+	@for target in $$($(GO) list ./... | xargs -I{} sh -c 'grep -lE "^func Fuzz" $$($(GO) list -f "{{.Dir}}" {})/*_test.go 2>/dev/null | head -1 | xargs -r dirname' | sort -u); do \
+	  for name in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$target/*_test.go | sed 's/^func //'); do \
+	    echo "== $$target $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$target || exit 1; \
+	  done; \
+	done
+
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+cover: ## Say how much of the code the tests reach
+	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
+	$(GO) tool cover -func=coverage.out | tail -1
+
+test-llamacpp: ## Run against a real llama.cpp server and a small real model (needs Python, 300 MB)
+	.ci/llamacpp setup
+	$(GO) test -tags llamacpp -count=1 -v -run LlamaCpp ./cmd/specgate
