@@ -49,7 +49,7 @@ type Config struct {
 
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
-	Upstreams map[string]Backend `yaml:"upstreams" env:"OPENAI_BASE_URL" doc:"The backends by name. At present one is accepted, and every model id goes to it."`
+	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. At present one is accepted, and every model id goes to it."`
 	Upstream  Upstream           `yaml:"upstream" doc:"What holds for every backend."`
 	Limits    Limits             `yaml:"limits" doc:"What a caller may ask of the gateway."`
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (k *checks) addresses(c Config) {
+	okay := k.address("listen", c.Listen)
+	if c.OpsListen != "" && k.address("ops_listen", c.OpsListen) && okay && collide(c.Listen, c.OpsListen) {
+		k.add("ops_listen", "takes the port of listen (%s): give it another, or make it empty to turn it off", c.Listen)
+	}
+	if okay && !loopback(c.Listen) && len(c.Auth.Tokens) == 0 {
+		k.add("listen", "is %s, which others can reach, and there is no token: set SPECGATE_API_KEY or auth.tokens, or listen on 127.0.0.1", c.Listen)
+	}
+}
+
+func (k *checks) address(setting, address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		k.add(setting, "is %q: it must be host:port, such as 127.0.0.1:8420, or :8420 for every address", address)
+	}
+	return err == nil
+}
+
+// loopback reports whether only this machine can reach an address. Of names, localhost alone is
+// known to be: others would have to be looked up.
+func loopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+}
+
+// collide reports whether two listeners could not have both addresses.
+func collide(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a)
+	hostB, portB, _ := net.SplitHostPort(b)
+	return portA == portB && portA != "0" && (hostA == hostB || wildcard(hostA) || wildcard(hostB))
+}
+
+func wildcard(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+var backendName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (k *checks) upstreams(c Config) {
+	switch {
+	case len(c.Upstreams) == 0:
+		k.add("upstreams", "is empty: set OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file")
+	case len(c.Upstreams) > 1:
+		k.add("upstreams", "has %d entries: at present one is accepted, to which every model id goes", len(c.Upstreams))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		b, path := c.Upstreams[name], join("upstreams", name)
+		if !backendName.MatchString(name) {
+			k.add(path, "must have a name of 1 to 64 letters, digits, dots, dashes and underscores")
+		}
+		if message := baseURL(b.BaseURL, c.Listen); message != "" {
+			k.add(join(path, "base_url"), "%s", message)
+		}
+		k.headers(path, b)
+	}
+}
+
+// headers checks what is sent to the backend in headers. A key from a file often ends in a newline.
+func (k *checks) headers(path string, b Backend) {
+	for _, h := range []struct{ setting, value string }{
+		{"api_key", b.APIKey.Reveal()}, {"organization", b.Organization}, {"project", b.Project},
+	} {
+		if h.value != "" && !headerSafe.MatchString(h.value) {
+			k.add(join(path, h.setting), "holds a space, a line break or a character beyond ASCII, which no header can carry")
+		}
+	}
+}
+
+// baseURL says what is wrong with a base_url, without repeating it: it may hold a password.
+func baseURL(base, listen string) string {
+	u, err := url.Parse(base)
+	switch {
+	case base == "":
+		return "is missing: give the address of the server's API, such as http://127.0.0.1:8000/v1"
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return "must be an http or https URL, such as http://127.0.0.1:8000/v1"
+	case u.User != nil:
+		return "holds a user or a password: remove them and set api_key"
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		return "holds a ? or a #: remove what follows the path"
+	case itself(u, listen):
+		return "is the address that specgate itself listens on: give that of the server behind it"
+	}
+	return ""
+}
+
+// itself reports whether a URL leads back to listen, as it does where OPENAI_BASE_URL was exported for
+// a client of this very gateway.
+func itself(u *url.URL, listen string) bool {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil || u.Port() != port || port == "0" {
+		return false
+	}
+	here := loopback(net.JoinHostPort(u.Hostname(), port))
+	return strings.EqualFold(u.Hostname(), host) || here && (loopback(listen) || wildcard(host))
+}

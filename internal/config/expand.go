@@ -1,0 +1,33 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// reference is an escaped opening, a reference, or an opening that never became one.
+var reference = regexp.MustCompile(`\$\$\{|\$\{([^}]*)\}|\$\{`)
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// expand replaces each ${NAME} in text by the variable, and $${ by ${. It returns one message for
+// each that could not be replaced. What a variable holds is not expanded again.
+func expand(text string, getenv func(string) string) (string, []string) {
+	var problems []string
+	expanded := reference.ReplaceAllStringFunc(text, func(found string) string {
+		if found == "$${" {
+			return "${"
+		}
+		name := reference.FindStringSubmatch(found)[1]
+		if !variable.MatchString(name) {
+			problems = append(problems, "has a ${ that begins no ${NAME}: write $${ for the characters themselves")
+			return ""
+		}
+		value := getenv(name)
+		if value == "" {
+			problems = append(problems, fmt.Sprintf("needs the environment variable %s, which is not set or is empty", name))
+		}
+		return value
+	})
+	return expanded, problems
+}

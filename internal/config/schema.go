@@ -1,0 +1,90 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// Schema is the JSON Schema of a configuration file, for editors and for checks before a deployment.
+// A file that it accepts can be read; rules across settings are Validate's alone.
+func Schema() ([]byte, error) {
+	schema := sectionSchema(blank(reflect.TypeFor[Config]()))
+	schema["$schema"] = "http://json-schema.org/draft-07/schema#"
+	schema["title"] = "specgate configuration"
+	out, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write schema: %w", err)
+	}
+	return append(out, '\n'), nil
+}
+
+// Where a value is not a string, a reference to a variable still is one.
+const referencePattern = `\$\{[A-Za-z_][A-Za-z0-9_]*\}`
+
+// scalarSchemas are the forms of scalars. Each call makes a schema of its own, which may be added to.
+var scalarSchemas = map[form]func() map[string]any{
+	formString: func() map[string]any { return map[string]any{"type": "string"} },
+	formSecret: func() map[string]any { return map[string]any{"type": "string"} },
+	formSize: func() map[string]any {
+		return anyOf(
+			map[string]any{"type": "integer", "minimum": 0},
+			map[string]any{"type": "string", "pattern": `^[0-9]+ *([KMG]iB|B)?$`},
+		)
+	},
+	formDuration: func() map[string]any {
+		return anyOf(
+			map[string]any{"const": 0},
+			map[string]any{"type": "string", "pattern": `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`},
+		)
+	},
+	formInteger: func() map[string]any { return anyOf(map[string]any{"type": "integer"}) },
+}
+
+func anyOf(forms ...map[string]any) map[string]any {
+	return map[string]any{"anyOf": append(forms, map[string]any{"type": "string", "pattern": referencePattern})}
+}
+
+func schemaOf(v reflect.Value) map[string]any {
+	switch f := formOf(v.Type()); f {
+	case formSection:
+		return sectionSchema(v)
+	case formEntries:
+		return map[string]any{
+			"type":                 []string{"object", "null"},
+			"propertyNames":        map[string]any{"pattern": backendName.String()},
+			"additionalProperties": sectionSchema(blank(v.Type().Elem())),
+		}
+	case formItems, formStrings:
+		return map[string]any{"type": []string{"array", "null"}, "items": schemaOf(blank(v.Type().Elem()))}
+	default:
+		return scalarSchemas[f]()
+	}
+}
+
+func sectionSchema(v reflect.Value) map[string]any {
+	properties := map[string]any{}
+	for _, f := range fieldsOf(v.Type()) {
+		schema := schemaOf(v.Field(f.index))
+		if f.enum != nil {
+			schema = anyOf(map[string]any{"enum": f.enum})
+		}
+		schema["description"] = f.doc
+		if value := v.Field(f.index); scalarSchemas[f.form] != nil && (f.form == formDuration || !value.IsZero()) {
+			schema["default"] = defaultOf(f, value)
+		}
+		properties[f.name] = schema
+	}
+	return map[string]any{
+		"type":                 []string{"object", "null"},
+		"properties":           properties,
+		"additionalProperties": false,
+	}
+}
+
+func defaultOf(f field, v reflect.Value) any {
+	if f.form == formInteger {
+		return v.Int()
+	}
+	return render(v)
+}
