@@ -52,6 +52,10 @@ func (k *checks) values(c Config) {
 			if value < 0 {
 				k.add(path, "is negative: give the time to wait, such as 30s")
 			}
+		case Secret:
+			if value.Reveal() == redacted {
+				k.add(path, "is %s, which is what config print shows in place of a secret: put the secret itself there", redacted)
+			}
 		case []string:
 			for i, item := range value {
 				if item == "" {

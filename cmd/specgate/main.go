@@ -1,0 +1,29 @@
+// Command specgate is the gateway: its commands are wired here, and nothing is decided here.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx := interruptible(context.Background(), signals, func() { os.Exit(exitFailure) })
+	os.Exit(run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}))
+}
+
+// interruptible is ctx until the first of signals, which is the request to stop. The second is from
+// somebody who will not wait, and calls end.
+func interruptible(ctx context.Context, signals <-chan os.Signal, end func()) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { // lives as long as the process
+		<-signals
+		cancel()
+		<-signals
+		end()
+	}()
+	return ctx
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// What the process exits with.
+const (
+	exitOK      = 0
+	exitFailure = 1 // the command could not do it: a configuration that is refused, a backend that is ill
+	exitUsage   = 2 // there is no such command, flag or argument
+)
+
+const exitCodes = `
+Exit codes:
+  0  done; for serve, stopped by the first SIGINT or SIGTERM
+  1  failed, or ended by a second signal; the reasons are on standard error, one a line
+  2  no such command, flag or argument`
+
+// terminal is what a process is given besides its arguments.
+type terminal struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+// run is the whole program. It returns what the process is to exit with.
+func run(ctx context.Context, args []string, term terminal) int {
+	root := newRoot(term)
+	started := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		_, _ = fmt.Fprintln(term.stderr, "specgate:", line)
+	}
+	if !started { // the arguments were refused before any command ran
+		_, _ = fmt.Fprintln(term.stderr, "specgate: see specgate --help")
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func newRoot(term terminal) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "specgate",
+		Short: "A gateway for text completions that holds every request and answer to one contract",
+		Long: `specgate stands between clients and servers of the OpenAI completions API.
+What does not keep the contract (specgate spec) is refused with everything that
+is wrong with it; what does reaches the server byte for byte.
+` + exitCodes,
+		Example: `  # In front of a server on this machine; prints a token and a curl to try
+  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 specgate serve`,
+		Version:       buildVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          subcommand,
+		RunE:          showHelp,
+	}
+	root.SetOut(term.stdout)
+	root.SetErr(term.stderr)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(
+		newServe(term), newConfig(term), newSpec(term), newHealthcheck(term), newVersion(term),
+	)
+	return root
+}
+
+// subcommand refuses arguments of a command that only holds others, and says which may be meant:
+// cobra would show the help and call it success.
+func subcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	message := fmt.Sprintf("there is no command %q", cmd.CommandPath()+" "+args[0])
+	cmd.SuggestionsMinimumDistance = 2 // letters that may be wrong, which cobra sets for its own use alone
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		message += fmt.Sprintf("; did you mean %s %s?", cmd.CommandPath(), near[0])
+	}
+	return errors.New(message)
+}
+
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/specgate/specgate/internal/config"
+)
+
+// flagged is a setting that has a flag.
+type flagged struct{ setting, meaning string }
+
+// everyFlag is what serve takes; healthcheck takes the first alone.
+var everyFlag = []flagged{
+	{"listen", "`address` that clients are served on (SPECGATE_LISTEN)"},
+	{"ops_listen", "`address` of the operations listener; empty turns it off (SPECGATE_OPS_LISTEN)"},
+	{"log.level", "least severe `level` that is logged: debug, info, warn or error (SPECGATE_LOG_LEVEL)"},
+	{"log.format", "`form` of a log line: text or json (SPECGATE_LOG_FORMAT)"},
+}
+
+// settings gives cmd --config and the given flags; the function that it returns then loads the
+// configuration.
+func settings(cmd *cobra.Command, term terminal, flags []flagged) func() (config.Config, error) {
+	file := cmd.Flags().StringP("config", "c", "", "YAML `file` with the settings (SPECGATE_CONFIG)")
+	for _, f := range flags {
+		cmd.Flags().String(config.FlagName(f.setting), "", f.meaning)
+	}
+	return func() (config.Config, error) {
+		given := map[string]string{}
+		for _, f := range flags {
+			if flag := cmd.Flags().Lookup(config.FlagName(f.setting)); flag.Changed {
+				given[f.setting] = flag.Value.String()
+			}
+		}
+		return config.Load(*file, given, term.getenv)
+	}
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+
+	"github.com/specgate/specgate/internal/config"
+)
+
+// newToken is a token of 256 random bits, in letters that a shell, a URL and a header take as they are.
+func newToken() string {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // ends the process rather than fail
+	return "sg-" + base64.RawURLEncoding.EncodeToString(random[:])
+}
+
+// admitOne makes a token where the configuration has none, and prints it with a curl that uses it.
+// Standard output, because the log is on standard error and a log is kept.
+func admitOne(cfg *config.Config, stdout io.Writer) error {
+	if len(cfg.Auth.Tokens) > 0 {
+		return nil
+	}
+	token := newToken()
+	cfg.Auth.Tokens = []config.Token{{Name: "made-at-start", Token: config.NewSecret(token)}}
+	base, err := localURL(cfg.Listen)
+	if err != nil { // no port is known yet, so there is nothing to paste
+		base = "http://" + cfg.Listen
+	}
+	_, err = fmt.Fprintf(stdout, welcome, base, token)
+	return err
+}
+
+const welcome = `No token is configured, so this one was made. It is shown once and ends with the process;
+set SPECGATE_API_KEY or auth.tokens to choose your own. To try it:
+
+curl -X POST "%s/v1/completions" \
+-H "Authorization: Bearer %s" \
+-H "Content-Type: application/json" \
+-d '{
+"model": "llama3.1:8b",
+"prompt": "Hello World",
+"stream": false
+}'
+
+`

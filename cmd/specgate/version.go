@@ -1,0 +1,44 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker in releases: -ldflags "-X main.version=1.2.3".
+var version string
+
+func newVersion(term terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version, the commit and the Go release of this build",
+		Example: `  specgate version`,
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(term.stdout, buildVersion())
+			return err
+		},
+	}
+}
+
+// buildVersion is one line. What the linker was not told is taken from what Go records of a build.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	recorded := map[string]string{}
+	for _, s := range info.Settings {
+		recorded[s.Key] = s.Value
+	}
+	commit := cmp.Or(recorded["vcs.revision"], "unknown")
+	if recorded["vcs.modified"] == "true" {
+		commit += ", modified"
+	}
+	return fmt.Sprintf("specgate %s (commit %s, %s, %s/%s)",
+		cmp.Or(version, info.Main.Version, "unknown"), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
