@@ -1,11 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -36,14 +38,14 @@ func (l *loader) file(path string) {
 func document(data []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
 	var first, second yaml.Node
-	if err := decoder.Decode(&first); err == io.EOF {
+	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
 	if err := decoder.Decode(&second); err == nil {
 		return nil, fmt.Errorf("line %d: a second document begins here: a file holds one", second.Line)
-	} else if err != io.EOF {
+	} else if !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	return first.Content[0], nil
@@ -51,12 +53,18 @@ func document(data []byte) (*yaml.Node, error) {
 
 var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
 
-// syntax reports a file that is no YAML.
+// syntax reports a file that is no YAML. The library counts lines from 0 in what its parser found, and
+// from 1 in all else; it leaves a 0 out.
 func (l *loader) syntax(text string, err error) {
 	found := syntaxLine.FindStringSubmatch(err.Error())
-	origin, message := l.path, strings.TrimPrefix(err.Error(), found[0])
-	if found[1] != "" {
-		origin += ":" + found[1]
+	message := strings.TrimPrefix(err.Error(), found[0])
+	line, _ := strconv.Atoi(found[1]) // 0 where there is none
+	if strings.HasPrefix(message, "did not find expected") {
+		line++
+	}
+	origin := l.path
+	if line > 0 {
+		origin = fmt.Sprintf("%s:%d", l.path, line)
 	}
 	if unquotedInFlow.MatchString(text) {
 		message += ` (between { } or [ ], write "${NAME}" with its quotes)`
@@ -74,7 +82,6 @@ func (l *loader) value(node *yaml.Node, path string, f form, v reflect.Value) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
-	l.origins[path] = l.at(node)
 	switch f {
 	case formSection:
 		l.section(node, path, v)
@@ -95,6 +102,7 @@ func (l *loader) section(node *yaml.Node, path string, v reflect.Value) {
 		path := join(path, key.Value)
 		for _, f := range fields {
 			if f.name == key.Value {
+				l.origins[path] = l.at(key)
 				l.value(value, path, f.form, v.Field(f.index))
 				return
 			}
@@ -109,8 +117,9 @@ func (l *loader) section(node *yaml.Node, path string, v reflect.Value) {
 func (l *loader) entries(node *yaml.Node, path string, v reflect.Value) {
 	entries := reflect.MakeMap(v.Type())
 	l.mapping(node, path, func(key, value *yaml.Node) {
-		entry := blank(v.Type().Elem())
-		l.value(value, join(path, key.Value), formSection, entry)
+		path, entry := join(path, key.Value), blank(v.Type().Elem())
+		l.origins[path] = l.at(key)
+		l.value(value, path, formSection, entry)
 		entries.SetMapIndex(reflect.ValueOf(key.Value), entry)
 	})
 	v.Set(entries)
@@ -152,6 +161,7 @@ func (l *loader) items(node *yaml.Node, path string, v reflect.Value) {
 	}
 	list := reflect.MakeSlice(v.Type(), len(node.Content), len(node.Content))
 	for i, item := range node.Content {
+		l.origins[place(path, i)] = l.at(item)
 		list.Index(i).Set(blank(v.Type().Elem()))
 		l.value(item, place(path, i), formOf(v.Type().Elem()), list.Index(i))
 	}

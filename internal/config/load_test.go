@@ -1,0 +1,363 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/specgate/specgate/internal/config"
+)
+
+// env is a process environment.
+type env map[string]string
+
+func (e env) get(name string) string { return e[name] }
+
+// write makes a file of text and returns its path.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "specgate.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// load is Load of a configuration that must be valid.
+func load(t *testing.T, file string, flags map[string]string, e env) config.Config {
+	t.Helper()
+	c, err := config.Load(file, flags, e.get)
+	if err != nil {
+		t.Fatalf("Load: %v", err)
+	}
+	return c
+}
+
+// problems are the lines of Load's error, with the path of the file taken away.
+func problems(t *testing.T, text string, e env) []string {
+	t.Helper()
+	path := write(t, text)
+	_, err := config.Load(path, nil, e.get)
+	if err == nil {
+		return nil
+	}
+	return strings.Split(strings.ReplaceAll(err.Error(), path, "FILE"), "\n")
+}
+
+// backend makes any file valid that lacks nothing else.
+const backend = "upstreams: {gpu: {base_url: http://gpu/v1}}\n"
+
+func TestLoadReadsEverySetting(t *testing.T) {
+	got := load(t, write(t, `
+listen: 127.0.0.1:1
+ops_listen: 127.0.0.1:2
+log: {level: debug, format: json}
+auth:
+  tokens:
+    - {name: a, token: secret-a, organizations: [org-1], projects: [proj_1, proj_2], models: ["m*"]}
+    - sha256: 0000000000000000000000000000000000000000000000000000000000000000
+upstreams:
+  gpu:
+    kind: custom
+    base_url: https://gpu.internal/openai/v1/
+    api_key: "${KEY}"
+    organization: org-2
+    project: proj_3
+    timeouts: {connect: 1s, first_byte: 2m, idle: 1h30m, total: 0}
+upstream: {max_response: 1GiB, max_event: 2 MiB}
+limits: {body: 1024, inflight_bytes: 8KiB, max_concurrent: 7, header_timeout: 1s, body_timeout: 500ms}
+stream: {keepalive: 0, write_timeout: 4s}
+shutdown: {delay: 5s, drain: 6s}
+`), nil, env{"KEY": "sk-1"})
+	want := config.Config{
+		Listen:    "127.0.0.1:1",
+		OpsListen: "127.0.0.1:2",
+		Log:       config.Log{Level: "debug", Format: "json"},
+		Auth: config.Auth{Tokens: []config.Token{
+			{Name: "a", Token: config.NewSecret("secret-a"), Organizations: []string{"org-1"}, Projects: []string{"proj_1", "proj_2"}, Models: []string{"m*"}},
+			{Name: "token-2", SHA256: config.NewSecret(strings.Repeat("0", 64))},
+		}},
+		Upstreams: map[string]config.Backend{"gpu": {
+			Kind: "custom", BaseURL: "https://gpu.internal/openai/v1", APIKey: config.NewSecret("sk-1"), Organization: "org-2", Project: "proj_3",
+			Timeouts: config.Timeouts{Connect: time.Second, FirstByte: 2 * time.Minute, Idle: 90 * time.Minute},
+		}},
+		Upstream: config.Upstream{MaxResponse: 1 << 30, MaxEvent: 2 << 20},
+		Limits:   config.Limits{Body: 1024, InflightBytes: 8192, MaxConcurrent: 7, HeaderTimeout: time.Second, BodyTimeout: 500 * time.Millisecond},
+		Stream:   config.Stream{WriteTimeout: 4 * time.Second},
+		Shutdown: config.Shutdown{Delay: 5 * time.Second, Drain: 6 * time.Second},
+	}
+	got.Origins = nil
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Load (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadLeavesDefaultsWhereNothingIsSet(t *testing.T) {
+	for name, file := range map[string]string{
+		"a backend alone": backend,
+		"empty sections":  backend + "log:\nauth:\nlimits:\n  # body: 1MiB\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := load(t, write(t, file), nil, nil)
+			want := config.Default()
+			want.Upstreams = map[string]config.Backend{"gpu": config.DefaultBackend()}
+			gpu := want.Upstreams["gpu"]
+			gpu.BaseURL = "http://gpu/v1"
+			want.Upstreams["gpu"] = gpu
+			got.Origins = nil
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Load (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadPrefersFlagsThenEnvironmentThenFile(t *testing.T) {
+	file := write(t, backend+"listen: 127.0.0.1:1\nlog: {level: warn}\n")
+	e := env{"SPECGATE_LISTEN": "127.0.0.1:2", "SPECGATE_LOG_LEVEL": "error"}
+	flag := map[string]string{"listen": "127.0.0.1:3"}
+	tests := []struct {
+		name          string
+		flags         map[string]string
+		env           env
+		listen, level string
+	}{
+		{"file", nil, nil, "127.0.0.1:1", "warn"},
+		{"environment", nil, e, "127.0.0.1:2", "error"},
+		{"flag", flag, e, "127.0.0.1:3", "error"},
+		{"empty variable", nil, env{"SPECGATE_LISTEN": ""}, "127.0.0.1:1", "warn"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := load(t, file, test.flags, test.env)
+			if got.Listen != test.listen || got.Log.Level != test.level {
+				t.Errorf("listen %s, level %s; want %s, %s", got.Listen, got.Log.Level, test.listen, test.level)
+			}
+		})
+	}
+}
+
+func TestLoadTakesEveryFlagAndVariable(t *testing.T) {
+	e := env{"OPENAI_BASE_URL": "http://gpu/v1"}
+	want := []string{"127.0.0.1:5", "127.0.0.1:6", "debug", "json"}
+	settings := func(c config.Config) []string { return []string{c.Listen, c.OpsListen, c.Log.Level, c.Log.Format} }
+	flags := map[string]string{"listen": want[0], "ops_listen": want[1], "log.level": want[2], "log.format": want[3]}
+	if diff := cmp.Diff(want, settings(load(t, "", flags, e))); diff != "" {
+		t.Errorf("flags (-want +got):\n%s", diff)
+	}
+	e["SPECGATE_LISTEN"], e["SPECGATE_OPS_LISTEN"], e["SPECGATE_LOG_LEVEL"], e["SPECGATE_LOG_FORMAT"] = want[0], want[1], want[2], want[3]
+	if diff := cmp.Diff(want, settings(load(t, "", nil, e))); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+	if got := load(t, "", map[string]string{"ops_listen": ""}, e).OpsListen; got != "" {
+		t.Errorf("ops_listen %q after an empty flag; want it turned off", got)
+	}
+}
+
+func TestLoadFindsTheFileByItsVariable(t *testing.T) {
+	one, two := write(t, backend+"listen: 127.0.0.1:1\n"), write(t, backend+"listen: 127.0.0.1:2\n")
+	e := env{"SPECGATE_CONFIG": one}
+	if got := load(t, "", nil, e).Listen; got != "127.0.0.1:1" {
+		t.Errorf("listen %s; want that of SPECGATE_CONFIG", got)
+	}
+	if got := load(t, two, nil, e).Listen; got != "127.0.0.1:2" {
+		t.Errorf("listen %s; want that of the file that was named", got)
+	}
+}
+
+func TestLoadTakesTheBackendOfTheEnvironment(t *testing.T) {
+	got := load(t, "", nil, env{
+		"OPENAI_BASE_URL": "http://gpu:8000/v1/", "OPENAI_API_KEY": "sk-1", "OPENAI_ORG_ID": "org-1", "OPENAI_PROJECT_ID": "proj_1",
+	})
+	want := config.DefaultBackend()
+	want.BaseURL, want.APIKey, want.Organization, want.Project = "http://gpu:8000/v1", config.NewSecret("sk-1"), "org-1", "proj_1"
+	if diff := cmp.Diff(map[string]config.Backend{"default": want}, got.Upstreams); diff != "" {
+		t.Errorf("upstreams (-want +got):\n%s", diff)
+	}
+	if got.Notices != nil {
+		t.Errorf("notices %q; want none", got.Notices)
+	}
+}
+
+func TestLoadReplacesTheTokensOfTheFile(t *testing.T) {
+	file := write(t, backend+"auth: {tokens: [{name: a, token: old}]}\n")
+	got := load(t, file, nil, env{"SPECGATE_API_KEY": " one,two ,,"})
+	want := []config.Token{{Name: "token-1", Token: config.NewSecret("one")}, {Name: "token-2", Token: config.NewSecret("two")}}
+	if diff := cmp.Diff(want, got.Auth.Tokens); diff != "" {
+		t.Errorf("tokens (-want +got):\n%s", diff)
+	}
+	notice := "SPECGATE_API_KEY is set: the tokens in " + file + " (auth.tokens) are not accepted"
+	if diff := cmp.Diff([]string{notice}, got.Notices); diff != "" {
+		t.Errorf("notices (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadGivesNotice(t *testing.T) {
+	tests := []struct {
+		name, file string
+		env        env
+		want       []string
+	}{
+		{"a key alone", backend, env{"OPENAI_API_KEY": "k", "OPENAI_ORG_ID": "o"}, []string{
+			"OPENAI_API_KEY is ignored: the upstream is the one in FILE, which does not refer to it",
+			"OPENAI_ORG_ID is ignored: the upstream is the one in FILE, which does not refer to it",
+		}},
+		{"a key that the file uses", "upstreams:\n  gpu:\n    base_url: http://gpu/v1\n    api_key: ${OPENAI_API_KEY}\n", env{"OPENAI_API_KEY": "k"}, nil},
+		{"an address that the file uses", "upstreams:\n  gpu:\n    base_url: ${OPENAI_BASE_URL}\n", env{"OPENAI_BASE_URL": "http://gpu/v1"}, nil},
+		{"no path", "", env{"OPENAI_BASE_URL": "http://gpu:8000/"}, []string{
+			"upstreams.default.base_url has no path: most servers have their API under /v1",
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := write(t, test.file)
+			c := load(t, path, nil, test.env)
+			for i := range c.Notices {
+				c.Notices[i] = strings.ReplaceAll(c.Notices[i], path, "FILE")
+			}
+			if diff := cmp.Diff(test.want, c.Notices); diff != "" {
+				t.Errorf("notices (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadNeverChoosesABackendByAKeyAlone(t *testing.T) {
+	c, err := config.Load("", nil, env{"OPENAI_API_KEY": "sk-1"}.get)
+	if err == nil || len(c.Upstreams) != 0 {
+		t.Errorf("upstreams %v, error %v; want none and an error", c.Upstreams, err)
+	}
+	if diff := cmp.Diff([]string{"OPENAI_API_KEY is ignored: OPENAI_BASE_URL is not set"}, c.Notices); diff != "" {
+		t.Errorf("notices (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadExpandsVariables(t *testing.T) {
+	e := env{"A": "one", "B": "two", "NESTED": "${A}"}
+	for text, want := range map[string]string{
+		`${A}`:           "one",
+		`"${A}-${B}"`:    "one-two",
+		`'x${A}y'`:       "xoney",
+		`$${A}`:          "${A}",
+		`$${A}${B}`:      "${A}two",
+		`$A`:             "$A",
+		`a$b$`:           "a$b$",
+		`${NESTED}`:      "${A}",
+		"|-\n      ${A}": "one",
+		`0123`:           "0123",
+		`no`:             "no",
+		`!!str ${A}`:     "one",
+		`*anchored`:      "one",
+	} {
+		t.Run(text, func(t *testing.T) {
+			file := write(t, "listen: &anchored ${A}\nupstreams:\n  gpu:\n    base_url: http://gpu/v1\n    project: "+text+"\n")
+			c, _ := config.Load(file, nil, e.get)
+			if got := c.Upstreams["gpu"].Project; got != want {
+				t.Errorf("%s is %q; want %q", text, got, want)
+			}
+		})
+	}
+}
+
+func TestLoadRefusesFiles(t *testing.T) {
+	tests := []struct {
+		name, file string
+		env        env
+		want       []string
+	}{
+		{"near key", backend + "limits:\n  boddy: 1MiB\n", nil, []string{"FILE:3: limits.boddy is not a setting; did you mean limits.body?"}},
+		{"other case", backend + "limits:\n  maxConcurrent: 1\n", nil, []string{"FILE:3: limits.maxConcurrent is not a setting; did you mean limits.max_concurrent?"}},
+		{"key of another section", backend + "upstream:\n  timeouts: {}\n", nil, []string{"FILE:3: upstream.timeouts is not a setting; did you mean upstreams.NAME.timeouts?"}},
+		{"key like nothing", backend + "shutdown:\n  gracefully: yes\n", nil, []string{"FILE:3: shutdown.gracefully is not a setting; known here: delay, drain"}},
+		{"near key of what is required", "upstreams:\n  gpu:\n    base-url: http://gpu/v1\n", nil, []string{"FILE:3: upstreams.gpu.base-url is not a setting; did you mean upstreams.gpu.base_url?"}},
+		{"duplicate key", backend + "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2\n", nil, []string{"FILE:3: listen is there twice: remove this one or that on line 2"}},
+		{"duplicate backend", "upstreams:\n  a: {base_url: http://gpu/v1}\n  a: {base_url: http://gpu/v1}\n", nil, []string{"FILE:3: upstreams.a is there twice: remove this one or that on line 2"}},
+		{"unset variables", backend + "listen: ${HOST}:${PORT}\n", nil, []string{
+			"FILE:2: listen needs the environment variable HOST, which is not set or is empty",
+			"FILE:2: listen needs the environment variable PORT, which is not set or is empty",
+		}},
+		{"no variable", backend + "listen: ${A:-b}\n", nil, []string{"FILE:2: listen has a ${ that begins no ${NAME}: write $${ for the characters themselves"}},
+		{"unclosed variable", backend + "listen: ${A\n", nil, []string{"FILE:2: listen has a ${ that begins no ${NAME}: write $${ for the characters themselves"}},
+		{"duration without unit", backend + "stream:\n  keepalive: 15\n", nil, []string{"FILE:3: stream.keepalive is not a duration: write numbers with their units, such as 30s, 1m30s or 500ms"}},
+		{"size in MB", backend + "limits:\n  body: 16MB\n", nil, []string{"FILE:3: limits.body is not a size: write bytes as an integer, or with KiB, MiB or GiB, such as 16MiB"}},
+		{"fraction", backend + "limits:\n  max_concurrent: 1.5\n", nil, []string{"FILE:3: limits.max_concurrent is not an integer: write digits alone, such as 4096"}},
+		{"no value", backend + "listen:\n", nil, []string{"FILE:2: listen has no value: give it one or remove the line"}},
+		{"list for a value", backend + "listen: [a]\n", nil, []string{"FILE:2: listen must be a single value"}},
+		{"value for a list", backend + "auth: {tokens: sg-secret}\n", nil, []string{"FILE:2: auth.tokens must be a list, as [a, b] or with a dash before each item"}},
+		{"value for a section", backend + "log: debug\n", nil, []string{"FILE:2: log must hold settings, as name: value"}},
+		{"value for the file", "specgate\n", nil, []string{
+			"FILE:1: must hold settings, as name: value",
+			"upstreams is empty: set OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file",
+		}},
+		{"odd key", backend + "? [a]\n: b\n", nil, []string{"FILE:2: has a key that is not a name"}},
+		{"tag", backend + "listen: !env LISTEN\n", nil, []string{"FILE:2: listen has the tag !env, which means nothing here: remove it"}},
+		{"no YAML", "listen: b\na: b: c\n", nil, []string{"FILE:2: this is not YAML: mapping values are not allowed in this context"}},
+		{"bare variable in braces", "upstreams: {gpu: {base_url: http://gpu/v1, api_key: ${KEY}}}\n", nil, []string{
+			`FILE:1: this is not YAML: did not find expected ',' or '}' (between { } or [ ], write "${NAME}" with its quotes)`,
+		}},
+		{"two documents", backend + "---\nlisten: 127.0.0.1:1\n", nil, []string{"FILE:2: this is not YAML: a second document begins here: a file holds one"}},
+		{"two backends", "upstreams:\n  a: {base_url: http://a/v1}\n  b: {base_url: http://b/v1}\n", nil, []string{
+			"FILE:1: upstreams has 2 entries: at present one is accepted, to which every model id goes",
+		}},
+		{"a backend in both", backend, env{"OPENAI_BASE_URL": "http://elsewhere/v1"}, []string{
+			"OPENAI_BASE_URL: upstreams is also in FILE: unset the variable, or use it there as base_url: ${OPENAI_BASE_URL}",
+		}},
+		{"a variable that is wrong", backend, env{"SPECGATE_LISTEN": "8420", "SPECGATE_LOG_LEVEL": "loud"}, []string{
+			`SPECGATE_LISTEN: listen is "8420": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address`,
+			`SPECGATE_LOG_LEVEL: log.level is "loud": it must be debug, info, warn or error`,
+		}},
+		{"all at once", "listn: x\nlog: {level: loud}\nlimits: {body: big}\n", nil, []string{
+			"FILE:1: listn is not a setting; did you mean listen?",
+			"FILE:3: limits.body is not a size: write bytes as an integer, or with KiB, MiB or GiB, such as 16MiB",
+			`FILE:2: log.level is "loud": it must be debug, info, warn or error`,
+			"upstreams is empty: set OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file",
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, problems(t, test.file, test.env)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadReportsAFileThatCannotBeRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none.yaml")
+	_, err := config.Load(path, nil, env{}.get)
+	want := "the configuration file cannot be read: open " + path + ": no such file or directory"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v; want %s alone", err, want)
+	}
+}
+
+func TestLoadTakesAnEmptyFile(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "---\n", "null\n"} {
+		if got := load(t, write(t, text), nil, env{"OPENAI_BASE_URL": "http://gpu/v1"}); got.Listen != config.Default().Listen {
+			t.Errorf("%q: listen %s", text, got.Listen)
+		}
+	}
+}
+
+// A secret is as safe in an error as it is in print.
+func TestLoadRepeatsNoSecret(t *testing.T) {
+	const secret = "s3cr3t value" // the space makes it invalid everywhere
+	files := []string{
+		backend + "auth:\n  tokens:\n    - token: ${S}\n    - sha256: ${S}\n",
+		"upstreams:\n  gpu:\n    base_url: http://user:${S}@gpu/v1\n    api_key: ${S}\n",
+		"upstreams:\n  gpu:\n    base_url: http://gpu/v1?key=${S}\n    timeouts:\n      connect: ${S}\n",
+		backend + "limits:\n  body: ${S}\n  max_concurrent: ${S}\n",
+	}
+	for _, file := range files {
+		for _, value := range []string{secret, "s3cr3t%zz"} {
+			got := strings.Join(problems(t, file, env{"S": value}), "\n")
+			if got == "" || strings.Contains(got, "s3cr3t") {
+				t.Errorf("%s\nproblems:\n%s", file, got)
+			}
+		}
+	}
+}
