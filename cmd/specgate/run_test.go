@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/config"
+)
+
+// result is what a run leaves behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// invoke runs the program with a command line, split at spaces, and an environment.
+func invoke(t *testing.T, line string, env map[string]string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), strings.Fields(line), terminal{
+		stdout: &stdout, stderr: &stderr, getenv: func(name string) string { return env[name] },
+	})
+	return result{code, stdout.String(), stderr.String()}
+}
+
+func TestRunExits(t *testing.T) {
+	backend := map[string]string{"OPENAI_BASE_URL": "http://gpu/v1"}
+	tests := []struct {
+		line   string
+		env    map[string]string
+		code   int
+		stderr string
+	}{
+		{"version", nil, 0, ""},
+		{"--help", nil, 0, ""},
+		{"config", nil, 0, ""},
+		{"completion bash", nil, 0, ""},
+		{"config check", backend, 0, ""},
+		{"config check", nil, 1, "specgate: upstreams is empty: set OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file\n"},
+		{"config check --listen 8420 --log-level loud", backend, 1, `specgate: --listen: listen is "8420": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address
+specgate: --log-level: log.level is "loud": it must be debug, info, warn or error
+`},
+		{"serve --listen :8420", backend, 1, "specgate: --listen: listen is :8420, which others can reach, and there is no token: set SPECGATE_API_KEY or auth.tokens, or listen on 127.0.0.1\n"},
+		{"config check --config none.yaml", nil, 1, "specgate: the configuration file cannot be read: open none.yaml: no such file or directory\n"},
+		{"healthcheck --listen 127.0.0.1:0", nil, 1, "specgate: listen \"127.0.0.1:0\" leaves the port to the system: name it with --url\n"},
+		{"sreve", nil, 2, "specgate: there is no command \"specgate sreve\"; did you mean specgate serve?\n"},
+		{"config chekc", nil, 2, "specgate: there is no command \"specgate config chekc\"; did you mean specgate config check?\n"},
+		{"nothing", nil, 2, "specgate: there is no command \"specgate nothing\"\n"},
+		{"serve --no-such", nil, 2, "specgate: unknown flag: --no-such\n"},
+		{"serve file.yaml", nil, 2, "specgate: unknown command \"file.yaml\" for \"specgate serve\"\n"},
+		{"spec --format xml", nil, 2, "specgate: invalid argument \"xml\" for \"--format\" flag: it must be yaml or json\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.line, func(t *testing.T) {
+			got := invoke(t, test.line, test.env)
+			if test.code == exitUsage {
+				test.stderr += "specgate: see specgate --help\n"
+			}
+			if got.code != test.code {
+				t.Errorf("exit code %d; want %d", got.code, test.code)
+			}
+			if diff := cmp.Diff(test.stderr, got.stderr); diff != "" {
+				t.Errorf("standard error (-want +got):\n%s", diff)
+			}
+			if (got.stdout == "") != (test.code != exitOK) {
+				t.Errorf("standard output: %q", got.stdout)
+			}
+		})
+	}
+}
+
+// Whoever asks for help learns how a command is used.
+func TestRunHelpsWithEveryCommand(t *testing.T) {
+	for _, line := range []string{
+		"", "serve", "config check", "config print", "config schema", "spec", "version", "healthcheck",
+	} {
+		got := invoke(t, line+" --help", nil)
+		if got.code != exitOK || !strings.Contains(got.stdout, "Examples:") || !strings.Contains(got.stdout, "specgate "+line) {
+			t.Errorf("%s --help exits %d with\n%s", line, got.code, got.stdout)
+		}
+	}
+	if help := invoke(t, "--help", nil).stdout; !strings.Contains(help, "Exit codes:") {
+		t.Errorf("no exit codes in\n%s", help)
+	}
+}
+
+func TestConfigPrintShowsWhatIsInForce(t *testing.T) {
+	got := invoke(t, "config print --listen 127.0.0.1:1", map[string]string{
+		"OPENAI_BASE_URL": "http://gpu/v1", "OPENAI_API_KEY": "sk-secret", "SPECGATE_API_KEY": "sg-secret",
+	})
+	if got.code != exitOK || strings.Contains(got.stdout+got.stderr, "secret") {
+		t.Errorf("exit code %d with\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	for _, line := range []string{
+		"listen: 127.0.0.1:1 # --listen\n", "base_url: http://gpu/v1 # OPENAI_BASE_URL\n", "api_key: '[redacted]' # OPENAI_API_KEY\n",
+	} {
+		if !strings.Contains(got.stdout, line) {
+			t.Errorf("no %q in\n%s", line, got.stdout)
+		}
+	}
+}
+
+func TestConfigPrintShowsWhatIsRefused(t *testing.T) {
+	got := invoke(t, "config print", nil)
+	if got.code != exitFailure || !strings.Contains(got.stdout, "listen: 127.0.0.1:8420\n") || !strings.Contains(got.stderr, "upstreams is empty") {
+		t.Errorf("exit code %d with\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+func TestConfigCheckShowsNotices(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "specgate.yaml")
+	if err := os.WriteFile(file, []byte("upstreams: {gpu: {base_url: http://gpu/v1}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := invoke(t, "config check", map[string]string{"SPECGATE_CONFIG": file, "OPENAI_API_KEY": "sk-secret"})
+	want := result{0, "The configuration is valid.\n", "specgate: note: OPENAI_API_KEY is ignored: the upstream is the one in " + file + ", which does not refer to it\n"}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
+		t.Errorf("config check (-want +got):\n%s", diff)
+	}
+}
+
+func TestConfigSchemaIsThePublishedOne(t *testing.T) {
+	want, err := os.ReadFile("../../docs/config.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), invoke(t, "config schema", nil).stdout); diff != "" {
+		t.Errorf("schema (-published +printed):\n%s", diff)
+	}
+}
+
+func TestSpecIsTheContract(t *testing.T) {
+	if got := invoke(t, "spec", nil).stdout; got != string(gen.Spec) {
+		t.Error("spec does not print the file byte for byte")
+	}
+	var document struct {
+		OpenAPI string                     `json:"openapi"`
+		Paths   map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(invoke(t, "spec --format json", nil).stdout), &document); err != nil {
+		t.Fatal(err)
+	}
+	if document.OpenAPI != "3.0.3" || document.Paths["/v1/completions"] == nil {
+		t.Errorf("spec --format json prints %+v", document)
+	}
+}
+
+func TestVersionIsThatOfTheLinker(t *testing.T) {
+	version = "1.2.3"
+	t.Cleanup(func() { version = "" })
+	for _, line := range []string{"version", "--version"} {
+		if got := invoke(t, line, nil).stdout; !regexp.MustCompile(`^specgate 1\.2\.3 \(commit .+, go1\..+, .+/.+\)\n$`).MatchString(got) {
+			t.Errorf("%s prints %q", line, got)
+		}
+	}
+}
+
+func TestHealthcheckGoesByTheStatus(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
+	mux.Handle("/moved", http.RedirectHandler("/healthz", http.StatusFound))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://")
+	_, port, _ := strings.Cut(address, ":")
+	tests := []struct {
+		line string
+		env  map[string]string
+		code int
+	}{
+		{"healthcheck --listen " + address, nil, 0},
+		{"healthcheck --listen 0.0.0.0:" + port, nil, 0},
+		{"healthcheck --listen :" + port, nil, 0},
+		{"healthcheck", map[string]string{"SPECGATE_LISTEN": address, "HTTP_PROXY": "http://127.0.0.1:1"}, 0},
+		{"healthcheck --url " + server.URL + "/healthz", nil, 0},
+		{"healthcheck --url " + server.URL + "/none", nil, 1},
+		{"healthcheck --url " + server.URL + "/moved", nil, 1},
+		{"healthcheck --listen 127.0.0.1:1", nil, 1},
+	}
+	for _, test := range tests {
+		if got := invoke(t, test.line, test.env); got.code != test.code {
+			t.Errorf("%s exits %d; want %d: %s", test.line, got.code, test.code, got.stderr)
+		}
+	}
+}
+
+func TestLocalURLReachesAListener(t *testing.T) {
+	for listen, want := range map[string]string{
+		"127.0.0.1:8420": "http://127.0.0.1:8420",
+		"0.0.0.0:8420":   "http://127.0.0.1:8420",
+		":8420":          "http://127.0.0.1:8420",
+		"[::]:8420":      "http://[::1]:8420",
+		"[::1]:8420":     "http://[::1]:8420",
+		"gateway:8420":   "http://gateway:8420",
+	} {
+		if got, err := localURL(listen); err != nil || got != want {
+			t.Errorf("%s is reached at %s, %v; want %s", listen, got, err, want)
+		}
+	}
+}
+
+func TestAdmitOneMakesATokenWhereThereIsNone(t *testing.T) {
+	cfg := config.Default()
+	var stdout bytes.Buffer
+	if err := admitOne(&cfg, &stdout); err != nil {
+		t.Fatal(err)
+	}
+	token := cfg.Auth.Tokens[0].Token.Reveal()
+	if !regexp.MustCompile(`^sg-[A-Za-z0-9_-]{43}$`).MatchString(token) {
+		t.Errorf("token %q", token)
+	}
+	for _, part := range []string{`curl -X POST "http://127.0.0.1:8420/v1/completions" \`, `-H "Authorization: Bearer ` + token + `" \`} {
+		if strings.Count(stdout.String(), part) != 1 {
+			t.Errorf("no %s in\n%s", part, stdout.String())
+		}
+	}
+	stdout.Reset()
+	if err := admitOne(&cfg, &stdout); err != nil || stdout.Len() > 0 || len(cfg.Auth.Tokens) != 1 {
+		t.Errorf("beside a token another was made: %s", stdout.String())
+	}
+}
+
+func TestInterruptibleEndsAtTheSecondSignal(t *testing.T) {
+	signals, ended := make(chan os.Signal), make(chan struct{})
+	ctx := interruptible(context.Background(), signals, func() { close(ended) })
+	if ctx.Err() != nil {
+		t.Fatal("done before any signal")
+	}
+	signals <- syscall.SIGTERM
+	<-ctx.Done()
+	select {
+	case <-ended:
+		t.Fatal("ended at the first signal")
+	default:
+	}
+	signals <- os.Interrupt
+	<-ended
+}
