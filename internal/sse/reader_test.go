@@ -159,9 +159,9 @@ func (stuck) Read([]byte) (int, error) { return 0, nil }
 func TestWriting(t *testing.T) {
 	t.Parallel()
 	stream := sse.AppendData(nil, []byte(`{"a":1}`))
-	stream = append(stream, sse.Ping...)
+	stream = sse.AppendPing(stream)
 	stream = sse.AppendData(stream, []byte("b"))
-	stream = append(stream, sse.Done...)
+	stream = sse.AppendDone(stream)
 	const want = "data: {\"a\":1}\n\n: ping\ndata: b\n\ndata: [DONE]\n\n"
 	if diff := cmp.Diff(want, string(stream)); diff != "" {
 		t.Errorf("stream (-want +got):\n%s", diff)
