@@ -1,0 +1,255 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+const (
+	defaultMaxDepth      = 1_000
+	defaultMaxViolations = 64
+
+	// The scanner recurses once a level.
+	greatestMaxDepth = 10_000
+	// Each property is a bit of a word.
+	mostProperties = 64
+)
+
+// compiler turns schemas into nodes, each once: schemas may refer to themselves.
+type compiler struct {
+	nodes  map[*openapi3.Schema]*node
+	unions []place
+}
+
+// place is a node with the words for where it stands.
+type place struct {
+	node *node
+	path string
+}
+
+func (c *compiler) program(ref *openapi3.SchemaRef) (*Program, error) {
+	if ref == nil || ref.Value == nil {
+		return nil, errors.New("no schema")
+	}
+	p := &Program{seed: maphash.MakeSeed()}
+	var err error
+	if p.maxDepth, err = bound(ref.Value, "x-max-depth", defaultMaxDepth, greatestMaxDepth); err != nil {
+		return nil, err
+	}
+	if p.maxViolations, err = bound(ref.Value, "x-max-violations", defaultMaxViolations, 1<<20); err != nil {
+		return nil, err
+	}
+	shared, err := c.node(ref, top)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.link(); err != nil {
+		return nil, err
+	}
+	// The document's own node has rules and facts that the same schema does not have elsewhere.
+	p.root = shared.clone()
+	return p, p.root.addRules(ref.Value.Extensions["x-rules"])
+}
+
+// bound reads an extension that holds a positive integer.
+func bound(schema *openapi3.Schema, name string, absent, greatest int) (int, error) {
+	value, ok := schema.Extensions[name]
+	if !ok {
+		return absent, nil
+	}
+	n, err := strconv.Atoi(fmt.Sprint(value))
+	if err != nil || n < 1 || n > greatest {
+		return 0, fmt.Errorf("schema: %s is no integer from 1 to %d", name, greatest)
+	}
+	return n, nil
+}
+
+func (c *compiler) node(ref *openapi3.SchemaRef, path string) (*node, error) {
+	if ref == nil || ref.Value == nil {
+		return nil, fmt.Errorf("%s: reference that leads nowhere", path)
+	}
+	if err := checkSiblings(ref, path); err != nil {
+		return nil, err
+	}
+	schema := ref.Value
+	if n, ok := c.nodes[schema]; ok {
+		return n, nil
+	}
+	if err := checkKeywords(schema, path); err != nil {
+		return nil, err
+	}
+	n := newNode(0)
+	c.nodes[schema] = n
+	if schema.OneOf != nil {
+		return n, c.oneOf(n, schema.OneOf, path)
+	}
+	if schema.Type == nil {
+		*n = *anything
+		return n, nil
+	}
+	return n, c.typed(n, schema, path)
+}
+
+// typed compiles a schema with a type.
+func (c *compiler) typed(n *node, schema *openapi3.Schema, path string) error {
+	typ := (*schema.Type)[0]
+	n.main = kindOfType[typ]
+	n.kinds = n.main
+	if schema.Nullable {
+		n.kinds |= nullKind
+	}
+	if err := n.addEnum(schema.Enum); err != nil {
+		return fmt.Errorf("%s: keyword enum: %w", path, err)
+	}
+	switch typ {
+	case openapi3.TypeString:
+		return n.addText(schema, path)
+	case openapi3.TypeInteger, openapi3.TypeNumber:
+		n.whole = typ == openapi3.TypeInteger
+		return n.addNumbers(schema, path)
+	case openapi3.TypeArray:
+		return c.array(n, schema, path)
+	case openapi3.TypeObject:
+		return c.object(n, schema, path)
+	}
+	return nil
+}
+
+var kindOfType = map[string]kind{
+	openapi3.TypeString:  textKind,
+	openapi3.TypeInteger: numberKind,
+	openapi3.TypeNumber:  numberKind,
+	openapi3.TypeBoolean: boolKind,
+	openapi3.TypeArray:   arrayKind,
+	openapi3.TypeObject:  objectKind,
+}
+
+// addEnum narrows a scalar. Null is accepted where it is listed too.
+func (n *node) addEnum(values []any) error {
+	if values == nil {
+		return nil
+	}
+	listed := kind(0)
+	for _, value := range values {
+		l, err := newLiteral(value)
+		if err != nil {
+			return err
+		}
+		if l.kind&n.kinds == 0 {
+			return fmt.Errorf("%v is not of the schema's type", value)
+		}
+		listed |= l.kind
+		n.enum = append(n.enum, l)
+	}
+	n.kinds &= n.main | listed
+	n.limited = true
+	n.least, n.most = 1, 0
+	return nil
+}
+
+func (n *node) addText(schema *openapi3.Schema, path string) error {
+	n.minLength = int(schema.MinLength)
+	if schema.MaxLength != nil {
+		n.maxLength = int(*schema.MaxLength)
+	}
+	if schema.Pattern != "" {
+		p, err := newPattern(schema.Pattern)
+		if err != nil {
+			return fmt.Errorf("%s: keyword pattern: %w", path, err)
+		}
+		n.pattern = p
+	}
+	n.limited = n.limited || n.pattern != nil || n.minLength > 0 || schema.MaxLength != nil
+	return nil
+}
+
+func (c *compiler) array(n *node, schema *openapi3.Schema, path string) error {
+	n.minItems = int(schema.MinItems)
+	if schema.MaxItems != nil {
+		n.maxItems = int(*schema.MaxItems)
+	}
+	n.items = anything
+	if schema.Items == nil {
+		return nil
+	}
+	var err error
+	n.items, err = c.node(schema.Items, path+".items")
+	return err
+}
+
+func (c *compiler) object(n *node, schema *openapi3.Schema, path string) error {
+	if err := c.properties(n, schema.Properties, path); err != nil {
+		return err
+	}
+	for _, name := range schema.Required {
+		i := n.find([]byte(name))
+		if i < 0 {
+			return fmt.Errorf("%s: keyword required names %s, which is not declared", path, name)
+		}
+		n.required |= 1 << i
+	}
+	n.extra = anything
+	switch more := schema.AdditionalProperties; {
+	case more.Has != nil && !*more.Has:
+		n.extra = nil
+	case more.Schema != nil:
+		var err error
+		n.extra, err = c.node(more.Schema, path+".additionalProperties")
+		return err
+	}
+	return nil
+}
+
+func (c *compiler) properties(n *node, declared openapi3.Schemas, path string) error {
+	names, err := inOrder(declared)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if len(names) > mostProperties {
+		return fmt.Errorf("%s: keyword properties declares more than %d", path, mostProperties)
+	}
+	for i, name := range names {
+		if alike := n.lookalike([]byte(name)); alike >= 0 {
+			return fmt.Errorf("%s: properties %s and %s differ in letter case alone", path, n.properties[alike].name, name)
+		}
+		child, err := c.node(declared[name], path+".properties."+name)
+		if err != nil {
+			return err
+		}
+		n.properties = append(n.properties, property{name: name, runes: utf8.RuneCountInString(name), node: child})
+		for len(n.bySize) <= len(name) {
+			n.bySize = append(n.bySize, nil)
+		}
+		n.bySize[len(name)] = append(n.bySize[len(name)], i)
+	}
+	return nil
+}
+
+// inOrder returns the names of properties in the order in which the spec declares them.
+func inOrder(declared openapi3.Schemas) ([]string, error) {
+	names := make([]string, 0, len(declared))
+	for name, ref := range declared {
+		if ref == nil || ref.Origin == nil || ref.Origin.Key == nil {
+			return nil, fmt.Errorf("property %s has no origin: load the spec, as YAML, with Loader.IncludeOrigin", name)
+		}
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		p, q := declared[a].Origin.Key, declared[b].Origin.Key
+		if p.Line != q.Line {
+			return p.Line - q.Line
+		}
+		if p.Column != q.Column {
+			return p.Column - q.Column
+		}
+		return strings.Compare(a, b)
+	})
+	return names, nil
+}

@@ -1,0 +1,150 @@
+package contract
+
+// Exponents are read up to this, far beyond what the digits of a document could make up for.
+const hugeExponent = 1 << 40
+
+// integer reads the number at s.pos if it is written as a small integer and accepted for sure. If
+// not, nothing has happened.
+func (s *scanner) integer(n *numbers) bool {
+	doc, i := s.doc, s.pos
+	negative := doc[i] == '-'
+	if negative {
+		i++
+	}
+	v, end := short(doc, i)
+	if end == i || end < len(doc) && (doc[end] == '.' || doc[end]|0x20 == 'e') {
+		return false
+	}
+	if negative {
+		v = -v
+	}
+	if v < n.least || v > n.most {
+		return false
+	}
+	s.pos = end
+	return true
+}
+
+// integers reads small integers with a comma after each, as many as stand at s.pos but no more than
+// room, and returns how many there were. Whatever looks different is left to value.
+func (s *scanner) integers(n *numbers, room int) int {
+	doc, i, count := s.doc, s.pos, 0
+	for ; count < room; count++ {
+		v, end := short(doc, i)
+		if end == i || end >= len(doc) || doc[end] != ',' || v < n.least || v > n.most {
+			break
+		}
+		if i = end + 1; i < len(doc) && doc[i] == ' ' {
+			i++
+		}
+	}
+	s.pos = i
+	return count
+}
+
+// short reads an integer of at most 18 digits at i, and returns where it ends; i where none stands.
+func short(doc []byte, i int) (v int64, end int) {
+	for end = i; end < len(doc); end++ {
+		c := doc[end] - '0'
+		if c > 9 {
+			break
+		}
+		if end == i+18 {
+			return 0, i
+		}
+		v = v*10 + int64(c)
+	}
+	if end > i+1 && doc[i] == '0' {
+		return 0, i
+	}
+	return v, end
+}
+
+// decimal reads the number at s.pos.
+func (s *scanner) decimal(d *decimal) bool {
+	doc, i := s.doc, s.pos
+	if doc[i] == '-' {
+		d.negative = true
+		i++
+	}
+	m := mantissa{decimal: d}
+	whole := m.read(doc, i, 1)
+	if whole == i || whole > i+1 && doc[i] == '0' {
+		return s.malformed(whole, "invalid number")
+	}
+	if i = whole; i < len(doc) && doc[i] == '.' {
+		end := m.read(doc, i+1, 0)
+		if end == i+1 {
+			return s.malformed(end, "invalid number")
+		}
+		i = end
+	}
+	exponent := 0
+	if i < len(doc) && doc[i]|0x20 == 'e' {
+		e, end := readExponent(doc, i+1)
+		if end == 0 {
+			return s.malformed(i, "invalid number")
+		}
+		exponent, i = e, end
+	}
+	m.finish(exponent)
+	s.pos = i
+	return true
+}
+
+// mantissa takes in the digits of a decimal one after the other.
+type mantissa struct {
+	*decimal
+	count int // significant digits so far
+	last  int // the last of them that is not 0
+}
+
+// read takes the digits at i and returns where they end. before is 1 for digits before the point, 0
+// for those behind it.
+func (m *mantissa) read(doc []byte, i, before int) int {
+	for ; i < len(doc) && doc[i]-'0' <= 9; i++ {
+		c := uint64(doc[i] - '0')
+		if m.count == 0 && c == 0 {
+			m.magnitude -= 1 - before
+			continue
+		}
+		m.count++
+		m.magnitude += before
+		if c != 0 {
+			m.last = m.count
+		}
+		if m.count <= digits {
+			m.significand = m.significand*10 + c
+		} else if c != 0 {
+			m.more = true
+		}
+	}
+	return i
+}
+
+func (m *mantissa) finish(exponent int) {
+	m.magnitude += exponent
+	m.integral = m.significand == 0 || m.last <= m.magnitude
+	for ; m.count < digits && m.significand != 0; m.count++ {
+		m.significand *= 10
+	}
+}
+
+// readExponent reads what stands after an e, and returns where it ends; 0 where none stands.
+func readExponent(doc []byte, i int) (exponent, end int) {
+	negative := i < len(doc) && doc[i] == '-'
+	if negative || i < len(doc) && doc[i] == '+' {
+		i++
+	}
+	first := i
+	for ; i < len(doc) && doc[i]-'0' <= 9; i++ {
+		exponent = min(exponent*10+int(doc[i]-'0'), hugeExponent)
+	}
+	if i == first {
+		return 0, 0
+	}
+	if negative {
+		exponent = -exponent
+	}
+	return exponent, i
+}

@@ -1,0 +1,110 @@
+package contract
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// addNumbers compiles the limits of a number. A format of floating point is one as well: what goes
+// past it is beyond the greatest number that it has.
+func (n *node) addNumbers(schema *openapi3.Schema, path string) error {
+	var err error
+	if n.low, err = n.newLimit(schema.Min, schema.ExclusiveMin); err != nil {
+		return fmt.Errorf("%s: keyword minimum: %w", path, err)
+	}
+	if n.high, err = n.newLimit(schema.Max, schema.ExclusiveMax); err != nil {
+		return fmt.Errorf("%s: keyword maximum: %w", path, err)
+	}
+	n.tighten()
+	switch schema.Format {
+	case "int32":
+		n.addSize(math.MinInt32, math.MaxInt32)
+	case "int64":
+		n.addSize(math.MinInt64, math.MaxInt64)
+	case "float":
+		return n.addRange(math.MaxFloat32)
+	case "double":
+		return n.addRange(math.MaxFloat64)
+	}
+	return nil
+}
+
+// The integers that float64, in which the loader keeps limits, holds without a gap.
+const exactFloat = 1 << 53
+
+func (n *numbers) newLimit(at *float64, exclusive openapi3.ExclusiveBound) (*limit, error) {
+	if exclusive.Value != nil {
+		return nil, fmt.Errorf("exclusive with a number of its own is not OpenAPI 3.0")
+	}
+	open := exclusive.IsTrue()
+	if at == nil {
+		if open {
+			return nil, fmt.Errorf("exclusive without a limit")
+		}
+		return nil, nil
+	}
+	if n.whole && math.Abs(*at) > exactFloat {
+		return nil, fmt.Errorf("%v is beyond 2^53, where float64 has no exact integers; use format int64", *at)
+	}
+	l, err := floatLimit(*at)
+	if err == nil {
+		l.open = open
+	}
+	return l, err
+}
+
+func floatLimit(at float64) (*limit, error) {
+	text := strconv.FormatFloat(at, 'f', -1, 64)
+	if math.Abs(at) >= 1e21 {
+		text = strconv.FormatFloat(at, 'g', -1, 64)
+	}
+	d, ok := parseDecimal(text)
+	if !ok {
+		return nil, fmt.Errorf("%v is not a number of JSON", at)
+	}
+	return &limit{at: d, value: at, text: text}, nil
+}
+
+func (n *node) addSize(low, high int64) {
+	n.least, n.most = max(n.least, low), min(n.most, high)
+	n.size = &size{low: wholeDecimal(low), high: wholeDecimal(high)}
+}
+
+func wholeDecimal(n int64) decimal {
+	d, _ := parseDecimal(strconv.FormatInt(n, 10))
+	return d
+}
+
+func (n *node) addRange(most float64) error {
+	var err error
+	if n.low == nil {
+		if n.low, err = floatLimit(-most); err != nil {
+			return err
+		}
+	}
+	if n.high == nil {
+		n.high, err = floatLimit(most)
+	}
+	return err
+}
+
+// tighten brings least and most within the limits, and within what float64 holds exactly.
+func (n *numbers) tighten() {
+	if n.low != nil {
+		at := math.Ceil(n.low.value)
+		if n.low.open {
+			at = math.Floor(n.low.value) + 1
+		}
+		n.least = max(n.least, int64(min(max(at, -exactFloat), exactFloat)))
+	}
+	if n.high != nil {
+		at := math.Floor(n.high.value)
+		if n.high.open {
+			at = math.Ceil(n.high.value) - 1
+		}
+		n.most = min(n.most, int64(min(max(at, -exactFloat), exactFloat)))
+	}
+}

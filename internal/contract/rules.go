@@ -1,0 +1,253 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// addRules compiles x-rules: a list of {id, loc, when, require, msg}. when is an object of operators
+// that have to hold together, require one such object or a list of which one has to hold.
+func (n *node) addRules(extension any) error {
+	if extension == nil {
+		return nil
+	}
+	list, ok := extension.([]any)
+	if !ok {
+		return errors.New("x-rules is not a list")
+	}
+	if n.main != objectKind {
+		return errors.New("x-rules beside a type other than object")
+	}
+	for i, entry := range list {
+		if err := n.addRule(entry); err != nil {
+			return fmt.Errorf("x-rules[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (n *node) addRule(entry any) error {
+	fields, err := fieldsOf(entry, "id", "loc", "when", "require", "msg")
+	if err != nil {
+		return err
+	}
+	r := rule{}
+	for _, name := range []string{"id", "msg"} {
+		if text, ok := fields[name].(string); !ok || text == "" {
+			return fmt.Errorf("%s is not a text", name)
+		}
+	}
+	r.msg = fields["msg"].(string)
+	if r.member, err = n.ruleLoc(fields["loc"]); err != nil {
+		return err
+	}
+	if isKeyRule(fields["require"]) {
+		return n.addKeyRule(fields, r)
+	}
+	if when, ok := fields["when"]; ok {
+		if r.when, err = n.newTests(when, &r); err != nil {
+			return fmt.Errorf("when: %w", err)
+		}
+	}
+	alternatives, ok := fields["require"].([]any)
+	if !ok {
+		alternatives = []any{fields["require"]}
+	}
+	for _, alternative := range alternatives {
+		list, err := n.newTests(alternative, &r)
+		if err != nil {
+			return fmt.Errorf("require: %w", err)
+		}
+		r.require = append(r.require, list)
+	}
+	n.rules = append(n.rules, r)
+	return nil
+}
+
+// fieldsOf takes value as an object with no other keys than these; it has at least one.
+func fieldsOf(value any, known ...string) (map[string]any, error) {
+	fields, ok := value.(map[string]any)
+	if !ok || len(fields) == 0 {
+		return nil, errors.New("not an object with something in it")
+	}
+	for name := range fields {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("unknown key %s", name)
+		}
+	}
+	return fields, nil
+}
+
+// ruleLoc returns the index of the member that a rule's loc names, -1 for the document.
+func (n *node) ruleLoc(value any) (int, error) {
+	loc, ok := value.([]any)
+	if !ok || len(loc) == 0 || len(loc) > 2 || loc[0] != "body" {
+		return 0, errors.New("loc is neither [body] nor [body, field]")
+	}
+	if len(loc) == 1 {
+		return -1, nil
+	}
+	return n.member(loc[1])
+}
+
+func (n *node) member(value any) (int, error) {
+	name, ok := value.(string)
+	if !ok {
+		return 0, fmt.Errorf("%v is not the name of a field", value)
+	}
+	i := n.find([]byte(name))
+	if i < 0 {
+		return 0, fmt.Errorf("field %s is not declared", name)
+	}
+	return i, nil
+}
+
+func isKeyRule(require any) bool {
+	operators, ok := require.(map[string]any)
+	_, has := operators["keyPattern"]
+	return ok && has
+}
+
+// addKeyRule hands a rule on keys to the object that it speaks of, whose keys are held to it as they
+// are read. It therefore can depend on nothing else.
+func (n *node) addKeyRule(fields map[string]any, r rule) error {
+	require, err := fieldsOf(fields["require"], "keyPattern")
+	if err != nil || fields["when"] != nil {
+		return errors.New("keyPattern does not go together with other operators")
+	}
+	patterns, ok := require["keyPattern"].(map[string]any)
+	if !ok || len(patterns) != 1 {
+		return errors.New("keyPattern is not an object with one field")
+	}
+	for name, expression := range patterns {
+		text, ok := expression.(string)
+		if !ok {
+			return errors.New("keyPattern is not a regular expression")
+		}
+		p, err := newPattern(text)
+		if err != nil {
+			return fmt.Errorf("keyPattern: %w", err)
+		}
+		i, err := n.member(name)
+		if err != nil {
+			return err
+		}
+		return n.holdKeys(i, &keyRule{p, r.msg})
+	}
+	return nil
+}
+
+func (n *node) holdKeys(i int, keys *keyRule) error {
+	p := &n.properties[i]
+	if p.node.main != objectKind || p.node.properties != nil || p.node.keys != nil {
+		return fmt.Errorf("keyPattern: %s is not an object with free keys", p.name)
+	}
+	p.node = p.node.clone()
+	p.node.keys = keys
+	return nil
+}
+
+// newTests compiles an object of operators, and notes the members that they speak of.
+func (n *node) newTests(value any, r *rule) (tests, error) {
+	operators, err := fieldsOf(value, "set", "equals", "greater", "in")
+	if err != nil {
+		return nil, err
+	}
+	var list tests
+	for _, compile := range []struct {
+		name string
+		with func(any) (tests, error)
+	}{{"set", n.setTests}, {"equals", n.equalsTests}, {"in", n.inTests}, {"greater", n.greaterTests}} {
+		operand, ok := operators[compile.name]
+		if !ok {
+			continue
+		}
+		more, err := compile.with(operand)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", compile.name, err)
+		}
+		list = append(list, more...)
+	}
+	for _, t := range list {
+		r.speaks |= 1<<t.member | 1<<t.other
+	}
+	return list, nil
+}
+
+func (n *node) setTests(operand any) (tests, error) {
+	names, ok := operand.([]any)
+	if !ok || len(names) == 0 {
+		return nil, errors.New("not a list of fields")
+	}
+	var list tests
+	for _, name := range names {
+		i, err := n.member(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, test{op: isSet, member: i, other: i})
+	}
+	return list, nil
+}
+
+func (n *node) greaterTests(operand any) (tests, error) {
+	names, ok := operand.([]any)
+	if !ok || len(names) != 2 {
+		return nil, errors.New("not a list of two fields")
+	}
+	t := test{op: isGreater}
+	for i, at := range []*int{&t.member, &t.other} {
+		var err error
+		if *at, err = n.member(names[i]); err != nil {
+			return nil, err
+		}
+		if n.properties[*at].node.main != numberKind {
+			return nil, fmt.Errorf("field %s is not a number", names[i])
+		}
+	}
+	return tests{t}, nil
+}
+
+func (n *node) equalsTests(operand any) (tests, error) {
+	fields, ok := operand.(map[string]any)
+	if !ok || len(fields) == 0 {
+		return nil, errors.New("not an object of fields")
+	}
+	lists := map[string]any{}
+	for name, value := range fields {
+		lists[name] = []any{value}
+	}
+	return n.inTests(lists)
+}
+
+func (n *node) inTests(operand any) (tests, error) {
+	fields, ok := operand.(map[string]any)
+	if !ok || len(fields) == 0 {
+		return nil, errors.New("not an object of fields")
+	}
+	var list tests
+	for name, value := range fields {
+		i, err := n.member(name)
+		if err != nil {
+			return nil, err
+		}
+		values, ok := value.([]any)
+		if !ok || len(values) == 0 {
+			return nil, fmt.Errorf("field %s: not a list of values", name)
+		}
+		t := test{op: isOneOf, member: i, other: i}
+		for _, v := range values {
+			l, err := newLiteral(v)
+			if err != nil {
+				return nil, fmt.Errorf("field %s: %w", name, err)
+			}
+			if l.kind&n.properties[i].node.kinds == 0 {
+				return nil, fmt.Errorf("field %s never is %v", name, v)
+			}
+			t.values = append(t.values, l)
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
