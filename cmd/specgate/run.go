@@ -31,7 +31,7 @@ type terminal struct {
 
 // run is the whole program. It returns what the process is to exit with.
 func run(ctx context.Context, args []string, term terminal) int {
-	root := newRoot(term)
+	root := newRoot(term) //nolint:contextcheck // ExecuteContext hands ctx to the commands
 	started := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(args)

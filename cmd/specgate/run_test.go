@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -213,22 +215,42 @@ func TestLocalURLReachesAListener(t *testing.T) {
 
 func TestAdmitOneMakesATokenWhereThereIsNone(t *testing.T) {
 	cfg := config.Default()
+	token := admitOne(&cfg)
+	if !regexp.MustCompile(`^sg-[A-Za-z0-9_-]{43}$`).MatchString(token) || cfg.Auth.Tokens[0].Token.Reveal() != token {
+		t.Errorf("token %q for %+v", token, cfg.Auth.Tokens)
+	}
+	if again := admitOne(&cfg); again != "" || len(cfg.Auth.Tokens) != 1 {
+		t.Errorf("beside a token another was made: %q", again)
+	}
+	if other := admitOne(new(config.Default())); other == token {
+		t.Error("one token was made twice")
+	}
+}
+
+// What is printed is pasted into a shell, and the request looked at.
+func TestGreetPrintsACurlThatWorks(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl")
+	}
+	bodies := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies <- strings.Join([]string{r.Method, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Content-Type"), string(body)}, "\n")
+	}))
+	defer server.Close()
 	var stdout bytes.Buffer
-	if err := admitOne(&cfg, &stdout); err != nil {
+	if err := greet(&stdout, strings.TrimPrefix(server.URL, "http://"), "sg-1"); err != nil {
 		t.Fatal(err)
 	}
-	token := cfg.Auth.Tokens[0].Token.Reveal()
-	if !regexp.MustCompile(`^sg-[A-Za-z0-9_-]{43}$`).MatchString(token) {
-		t.Errorf("token %q", token)
+	_, command, _ := strings.Cut(stdout.String(), "\n\n")
+	shell := exec.CommandContext(t.Context(), "sh", "-c", command)
+	shell.Env = append(os.Environ(), "no_proxy=*")
+	if out, err := shell.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
 	}
-	for _, part := range []string{`curl -X POST "http://127.0.0.1:8420/v1/completions" \`, `-H "Authorization: Bearer ` + token + `" \`} {
-		if strings.Count(stdout.String(), part) != 1 {
-			t.Errorf("no %s in\n%s", part, stdout.String())
-		}
-	}
-	stdout.Reset()
-	if err := admitOne(&cfg, &stdout); err != nil || stdout.Len() > 0 || len(cfg.Auth.Tokens) != 1 {
-		t.Errorf("beside a token another was made: %s", stdout.String())
+	want := "POST\n/v1/completions\nBearer sg-1\napplication/json\n{\n\"model\": \"llama3.1:8b\",\n\"prompt\": \"Hello World\",\n\"stream\": false\n}"
+	if diff := cmp.Diff(want, <-bodies); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }
 

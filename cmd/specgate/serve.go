@@ -49,12 +49,15 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 	for _, notice := range cfg.Notices {
 		logger.WarnContext(ctx, notice)
 	}
-	if err := admitOne(&cfg, term.stdout); err != nil {
-		return fmt.Errorf("print the token: %w", err)
-	}
+	token := admitOne(&cfg)
 	g, err := newGateway(cfg, logger)
 	if err != nil {
 		return err
+	}
+	if token != "" {
+		if err := greet(term.stdout, cfg.Listen, token); err != nil {
+			return fmt.Errorf("print the token: %w", err)
+		}
 	}
 	return g.Serve(ctx)
 }

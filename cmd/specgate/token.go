@@ -16,17 +16,22 @@ func newToken() string {
 	return "sg-" + base64.RawURLEncoding.EncodeToString(random[:])
 }
 
-// admitOne makes a token where the configuration has none, and prints it with a curl that uses it.
-// Standard output, because the log is on standard error and a log is kept.
-func admitOne(cfg *config.Config, stdout io.Writer) error {
+// admitOne makes a token where the configuration has none, and returns it; empty where there was one.
+func admitOne(cfg *config.Config) string {
 	if len(cfg.Auth.Tokens) > 0 {
-		return nil
+		return ""
 	}
 	token := newToken()
 	cfg.Auth.Tokens = []config.Token{{Name: "made-at-start", Token: config.NewSecret(token)}}
-	base, err := localURL(cfg.Listen)
-	if err != nil { // no port is known yet, so there is nothing to paste
-		base = "http://" + cfg.Listen
+	return token
+}
+
+// greet prints a token that was made, with a curl that uses it, on standard output: the log is on
+// standard error, and a log is kept.
+func greet(stdout io.Writer, listen, token string) error {
+	base, err := localURL(listen)
+	if err != nil { // the port is not known yet, so this much cannot be pasted
+		base = "http://" + listen
 	}
 	_, err = fmt.Fprintf(stdout, welcome, base, token)
 	return err

@@ -51,6 +51,3 @@ func (s Size) String() string {
 	}
 	return strconv.FormatInt(int64(s), 10)
 }
-
-// MarshalText is String.
-func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -140,7 +140,7 @@ func TestValidateRefuses(t *testing.T) {
 
 func TestValidateGivesEveryProblem(t *testing.T) {
 	c := config.Config{Listen: ":1"}
-	joined, ok := c.Validate().(interface{ Unwrap() []error }) //nolint:errorlint // the list itself is meant
+	joined, ok := c.Validate().(interface{ Unwrap() []error })
 	if !ok {
 		t.Fatal("the error joins nothing")
 	}
