@@ -43,6 +43,7 @@ func TestValidateAccepts(t *testing.T) {
 		"default":             func(*config.Config) {},
 		"localhost":           func(c *config.Config) { c.Listen = "localhost:8420" },
 		"IPv6 loopback":       func(c *config.Config) { c.Listen = "[::1]:8420" },
+		"mapped loopback":     func(c *config.Config) { c.Listen = "[::ffff:127.0.0.1]:8420" },
 		"another loopback":    func(c *config.Config) { c.Listen = "127.1.2.3:8420" },
 		"open with a token":   func(c *config.Config) { c.Listen, c.Auth.Tokens = ":8420", []config.Token{token("a")} },
 		"ports of the system": func(c *config.Config) { c.Listen, c.OpsListen = "127.0.0.1:0", "127.0.0.1:0" },
