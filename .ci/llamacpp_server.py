@@ -22,7 +22,7 @@ def main() -> int:
     params.model_alias = {"gemma3-270m"}
     params.hostnames = ["127.0.0.1"]
     params.port = int(sys.argv[2])
-    params.n_parallel = 4  # slots; n and best_of need more than one
+    params.n_parallel = 4  # slots; a request's n may not exceed them
     params.n_ctx = 2048  # for all slots: 512 tokens for each
     params.kv_unified = False
     params.n_batch = 512

@@ -16,19 +16,22 @@ import (
 )
 
 // limitBody refuses a body whose declared length is over the limit, unread, and puts the reader in
-// place that holds every other to the limit and to its pace.
+// place that holds every other to the limit and to its pace. A request that is refused with its body
+// unread ends its connection: the answer need not wait for the rest, and the rest is never a request.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	limit := s.options.Limits.Body
 	return func(c echo.Context) error {
 		r := c.Request()
-		if r.ContentLength > limit {
-			return apierror.BodyTooLarge(limit)
-		}
 		if r.Body == nil || r.Body == http.NoBody {
 			return next(c)
 		}
+		if r.ContentLength > limit {
+			c.Response().Header()["Connection"] = []string{"close"}
+			return apierror.BodyTooLarge(limit)
+		}
 		w := c.Response().Writer // the server's own, which MaxBytesReader tells to close the connection
 		paced := &pacedReader{body: r.Body, control: http.NewResponseController(w), timeout: s.options.Limits.BodyTimeout}
+		paced.extend()
 		body := &requestBody{src: http.MaxBytesReader(w, paced, limit), limit: limit, flight: &s.flight}
 		defer body.release()
 		switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
@@ -39,7 +42,11 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			body.err = apierror.UnsupportedEncoding()
 		}
 		r.Body = body
-		return next(c)
+		err := next(c)
+		if err != nil && !errors.Is(body.err, io.EOF) {
+			c.Response().Header()["Connection"] = []string{"close"}
+		}
+		return err
 	}
 }
 
@@ -52,14 +59,16 @@ type pacedReader struct {
 }
 
 func (p *pacedReader) Read(b []byte) (int, error) {
-	// A transport without deadlines, such as a test's recorder, has no pace to hold.
-	_ = p.control.SetReadDeadline(time.Now().Add(p.timeout))
+	p.extend()
 	n, err := p.body.Read(b)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		_ = p.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }
+
+// extend gives the next bytes their time. A transport without deadlines has no pace to hold.
+func (p *pacedReader) extend() { _ = p.control.SetReadDeadline(time.Now().Add(p.timeout)) }
 
 // Close leaves the body to the server: whether the connection can be used again is its to know.
 func (p *pacedReader) Close() error { return nil }

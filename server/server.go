@@ -84,10 +84,10 @@ func New(o Options) (*Server, error) {
 		s.identify,    // x-request-id, and what else travels with the request
 		s.logAccess,   // renders its error and writes its line, once all is over
 		recoverPanics, // a bug costs one request, not the process; it has its line and its id
+		s.limitBody,   // by its declared length, then byte by byte as it is read
 	)
 	// Then those of the contract, in this order. What comes earlier is cheaper to refuse.
 	operation := []echo.MiddlewareFunc{
-		s.limitBody,    // by its declared length, then byte by byte as it is read
 		s.authenticate, // who asks, for whom; the body is still unread
 		s.admit,        // not more at one time than the gateway can hold
 		contract,       // reads the body, and refuses what breaks the contract

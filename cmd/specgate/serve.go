@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
+	"net"
 
 	"github.com/spf13/cobra"
 
 	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/telemetry"
 )
 
 func newServe(term terminal) *cobra.Command {
@@ -38,39 +38,56 @@ describes them. OPENAI_BASE_URL is enough to begin with.`,
 	return cmd
 }
 
-// gateway is what newGateway assembles.
-type gateway interface {
-	// Serve runs until ctx is done, drains, and returns nil where nothing else ended it.
-	Serve(ctx context.Context) error
-}
-
 func serve(ctx context.Context, cfg config.Config, term terminal) error {
-	logger := newLogger(cfg.Log, term.stderr)
+	logger, err := telemetry.NewLogger(term.stderr, cfg.Log.Format, cfg.Log.Level)
+	if err != nil {
+		return err
+	}
 	for _, notice := range cfg.Notices {
 		logger.WarnContext(ctx, notice)
 	}
 	token := admitOne(&cfg)
-	g, err := newGateway(cfg, logger)
+	front, back, err := listen(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	gateway, free, err := newGateway(cfg, logger)
+	if err != nil {
+		return errors.Join(err, closeAll(front, back))
+	}
+	defer free()
+	address := front.Addr().String()
+	logger.InfoContext(ctx, "listening", "address", address, "version", buildVersion())
 	if token != "" {
-		if err := greet(term.stdout, cfg.Listen, token); err != nil {
-			return fmt.Errorf("print the token: %w", err)
+		if err := greet(term.stdout, address, token); err != nil {
+			return errors.Join(fmt.Errorf("print the token: %w", err), closeAll(front, back))
 		}
 	}
-	return g.Serve(ctx)
+	return gateway.Serve(ctx, front, back)
 }
 
-// newGateway puts the server, the handlers and the backend together.
-func newGateway(config.Config, *slog.Logger) (gateway, error) {
-	return nil, errors.New("not wired")
-}
-
-func newLogger(cfg config.Log, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.MinLevel()}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+// listen opens the two listeners; the second is nil where the configuration turns it off.
+func listen(ctx context.Context, cfg config.Config) (front, back net.Listener, err error) {
+	var l net.ListenConfig
+	if front, err = l.Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, nil, fmt.Errorf("listen: %w; another address is chosen with --listen", err)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	if cfg.OpsListen == "" {
+		return front, nil, nil
+	}
+	if back, err = l.Listen(ctx, "tcp", cfg.OpsListen); err != nil {
+		err = fmt.Errorf("listen for operations: %w; another address is chosen with --ops-listen", err)
+		return nil, nil, errors.Join(err, front.Close())
+	}
+	return front, back, nil
+}
+
+func closeAll(listeners ...net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
