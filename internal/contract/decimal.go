@@ -1,5 +1,10 @@
 package contract
 
+import (
+	"bytes"
+	"cmp"
+)
+
 // Exponents are read up to this, far beyond what the digits of a document could make up for.
 const hugeExponent = 1 << 40
 
@@ -147,4 +152,28 @@ func readExponent(doc []byte, i int) (exponent, end int) {
 		exponent = -exponent
 	}
 	return exponent, i
+}
+
+// compareDigits compares the significant digits of two numbers of the same magnitude.
+func compareDigits(a, b []byte) int {
+	a, b = bytes.TrimLeft(a, "-0."), bytes.TrimLeft(b, "-0.")
+	for {
+		c, restA := nextDigit(a)
+		d, restB := nextDigit(b)
+		if c != d || len(restA)+len(restB) == 0 {
+			return cmp.Compare(c, d)
+		}
+		a, b = restA, restB
+	}
+}
+
+// nextDigit takes one digit off the rest of a number; 0, without end, where there is no other.
+func nextDigit(number []byte) (byte, []byte) {
+	if len(number) > 0 && number[0] == '.' {
+		number = number[1:]
+	}
+	if len(number) == 0 || number[0]-'0' > 9 {
+		return '0', nil
+	}
+	return number[0], number[1:]
 }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -81,7 +82,7 @@ func (s *scanner) unquote(start, end int, escaped bool) []byte {
 	if !escaped {
 		return s.doc[start:end]
 	}
-	s.scratch = appendContent(s.scratch[:0], s.doc[start:])
+	s.scratch = appendContent(slices.Grow(s.scratch[:0], end-start), s.doc[start:])
 	return s.scratch
 }
 
@@ -123,15 +124,19 @@ func content(doc []byte, start int, buffer []byte) []byte {
 
 // appendContent appends the rest of a valid text, up to its closing quote.
 func appendContent(dst, raw []byte) []byte {
-	for raw[0] != '"' {
-		if raw[0] != '\\' {
+	for {
+		size := plain(raw, 0)
+		dst = append(dst, raw[:size]...)
+		switch raw = raw[size:]; raw[0] {
+		case '"':
+			return dst
+		case '\\':
+			r, size := unescape(raw)
+			dst = utf8.AppendRune(dst, r)
+			raw = raw[size:]
+		default:
 			dst = append(dst, raw[0])
 			raw = raw[1:]
-			continue
 		}
-		r, size := unescape(raw)
-		dst = utf8.AppendRune(dst, r)
-		raw = raw[size:]
 	}
-	return dst
 }

@@ -90,7 +90,7 @@ func (k *keys) grow(sc *scope, doc []byte) {
 func (k *keys) extend(length int) {
 	before := len(k.slots)
 	if length > cap(k.slots) {
-		slots := make([]slot, length, length+length/4)
+		slots := make([]slot, length, max(length, 4*firstSize))
 		copy(slots, k.slots)
 		k.slots = slots
 		return

@@ -37,6 +37,9 @@ func numberLiteral(text string) (literal, error) {
 	if !ok {
 		return literal{}, fmt.Errorf("%s is not a number of JSON", text)
 	}
+	if d.more {
+		return literal{}, fmt.Errorf("%s has more than %d digits", text, digits)
+	}
 	return literal{kind: numberKind, text: text, number: d}, nil
 }
 

@@ -60,7 +60,8 @@ func (l *limit) below(d *decimal) bool {
 	return order > 0 || order == 0 && !l.open
 }
 
-// compare tells -1, 0 or 1. Two numbers with the same significand and more after it count as equal.
+// compare tells -1, 0 or 1. Two numbers with the same significand and more after it count as equal;
+// compareDigits tells them apart.
 func (d *decimal) compare(e *decimal) int {
 	switch {
 	case d.sign() != e.sign():

@@ -102,5 +102,9 @@ func (s *scanner) greater(a, b int) bool {
 		return false
 	}
 	d, e := s.decimalAt(a), s.decimalAt(b)
-	return d.compare(&e) > 0
+	order := d.compare(&e)
+	if order == 0 && d.more {
+		order = compareDigits(s.doc[a:], s.doc[b:]) * d.sign()
+	}
+	return order > 0
 }

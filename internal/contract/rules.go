@@ -54,6 +54,9 @@ func (n *node) addRule(entry any) error {
 	if !ok {
 		alternatives = []any{fields["require"]}
 	}
+	if len(alternatives) == 0 {
+		return errors.New("require is empty")
+	}
 	for _, alternative := range alternatives {
 		list, err := n.newTests(alternative, &r)
 		if err != nil {
