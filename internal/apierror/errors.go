@@ -1,6 +1,7 @@
 package apierror
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 )
@@ -122,6 +123,18 @@ func UpstreamSpent(message string, cause error) *Error {
 	e := Upstream(message, cause)
 	e.Header = noRetry()
 	return e
+}
+
+// Spent marks the failure of a backend, by its status or its pace, as one that came after it had
+// generated: see UpstreamSpent. Every other error stays what it is.
+func Spent(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Status != http.StatusBadGateway && e.Status != http.StatusGatewayTimeout {
+		return err
+	}
+	spent := *e
+	spent.Header = noRetry()
+	return &spent
 }
 
 // UpstreamAuth is a backend that refused the gateway's own credential, which the caller can't mend.

@@ -1,0 +1,99 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/specgate/specgate/internal/apierror"
+)
+
+// What a caller is told of a backend that could not be talked to.
+const (
+	msgUnreachable = "The backend could not be reached."
+	msgBrokeOff    = "The backend broke off before its answer was whole."
+	msgUnreadable  = "The backend's answer could not be read."
+)
+
+// failure says what an error of the transport means. The context knows best: whoever ended it said
+// why, and the transport's own error is but a consequence.
+func (x *exchange) failure(err error) error {
+	cause := context.Cause(x.ctx)
+	var tooSlow *slow
+	switch {
+	case errors.As(cause, &tooSlow):
+		return apierror.UpstreamTimeout(cause)
+	case errors.Is(cause, context.DeadlineExceeded), cause == nil && timedOut(err):
+		return apierror.UpstreamTimeout(errors.New("a deadline passed"))
+	case cause != nil:
+		return fmt.Errorf("ask %s: %w", x.name, cause)
+	case unreachable(err):
+		return apierror.Upstream(msgUnreachable, loggable(err))
+	case brokeOff(err):
+		return apierror.Upstream(msgBrokeOff, loggable(err))
+	default:
+		return apierror.Upstream(msgUnreadable, loggable(err))
+	}
+}
+
+// unreadable is failure for a body that came and makes no sense.
+func (x *exchange) unreadable(err error) error {
+	var known *apierror.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case context.Cause(x.ctx) != nil, brokeOff(err):
+		return x.failure(err)
+	default:
+		return apierror.Upstream(msgUnreadable, loggable(err))
+	}
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func unreachable(err error) bool {
+	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") || errors.As(err, &certificate)
+}
+
+func brokeOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || closedUnasked(err) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// closedUnasked knows by its words the error that net/http gives, and does not export, where the
+// backend closes a connection without any answer.
+func closedUnasked(err error) bool {
+	return strings.HasSuffix(err.Error(), "server closed idle connection")
+}
+
+// loggable is err, or only its type where it may quote what the backend sent: net/http repeats the
+// lines that it could not parse. It never is io.EOF, which is how a stream ends that is whole.
+func loggable(err error) error {
+	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
+	case errors.As(err, &op):
+		return op
+	case errors.As(err, &certificate):
+		return certificate
+	case errors.As(err, &record):
+		return record
+	case closedUnasked(err):
+		return errors.New("the connection was closed without an answer")
+	default:
+		return fmt.Errorf("the transport gave %T", err)
+	}
+}

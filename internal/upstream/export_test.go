@@ -1,0 +1,10 @@
+package upstream
+
+// Inspectors gives the fuzz test the inspection of answers without a backend around it.
+func Inspectors(completion, chunk Checker) map[string]func([]byte) ([]byte, error) {
+	c := &Client{options: Options{Repaired: func(string, string) {}}}
+	return map[string]func([]byte) ([]byte, error){
+		"Completion":      c.inspector(completion, repair{asked: "m"}).inspect,
+		"CompletionChunk": c.inspector(chunk, repair{chunks: true, asked: "m"}).inspect,
+	}
+}

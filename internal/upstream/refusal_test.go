@@ -1,0 +1,114 @@
+package upstream_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/upstream"
+)
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		status int
+		body   string
+		want   told
+	}{
+		"OpenAI":                {400, `{"error":{"message":"too long","type":"invalid_request_error","param":"prompt","code":"context_length_exceeded"}}`, told{Type: "invalid_request_error", Code: "context_length_exceeded", Param: "prompt", Message: "too long"}},
+		"OpenAI with nulls":     {500, `{"error":{"message":"oops","type":"server_error","param":null,"code":null}}`, told{Type: "server_error", Message: "oops"}},
+		"vLLM":                  {404, `{"error":{"message":"The model does not exist.","type":"NotFoundError","param":"model","code":404}}`, told{Type: "NotFoundError", Code: "404", Param: "model", Message: "The model does not exist."}},
+		"vLLM before":           {400, `{"object":"error","message":"bad","type":"BadRequestError","param":null,"code":400}`, told{Type: "BadRequestError", Code: "400", Message: "bad"}},
+		"a text":                {429, `{"error":"Too many"}`, told{Type: "rate_limit_error", Message: "Too many"}},
+		"TGI":                   {422, `{"error":"Input validation error","error_type":"validation"}`, told{Type: "validation", Message: "Input validation error"}},
+		"llama.cpp":             {503, `{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}`, told{Type: "unavailable_error", Code: "503", Message: "Loading model"}},
+		"detail":                {405, `{"detail":"Method Not Allowed"}`, told{Type: "invalid_request_error", Message: "Method Not Allowed"}},
+		"detail, an object":     {400, `{"detail":{"error":{"message":"deep"}}}`, told{Type: "invalid_request_error", Message: "deep"}},
+		"FastAPI":               {422, `{"detail":[{"loc":["body","prompt",3],"msg":"Input should be a valid string","type":"string_type"},{"loc":["body","n"],"msg":"Field required","type":"missing"}]}`, told{Type: "invalid_request_error", Code: "string_type", Param: "prompt.3", Message: "body.prompt.3: Input should be a valid string; body.n: Field required"}},
+		"FastAPI, empty":        {422, `{"detail":[]}`, told{Type: "invalid_request_error", Message: "The backend answered with status 422."}},
+		"message":               {400, `{"message":"flat"}`, told{Type: "invalid_request_error", Message: "flat"}},
+		"wrong types":           {400, `{"error":{"message":{"a":1},"type":7,"param":["x"],"code":{"y":1}}}`, told{Type: "invalid_request_error", Message: "The backend answered with status 400."}},
+		"a fraction for a code": {500, `{"error":{"message":"m","code":5.5}}`, told{Type: "server_error", Message: "m"}},
+		"error null":            {500, `{"error":null,"message":"m"}`, told{Type: "server_error", Message: "m"}},
+		"HTML":                  {502, "<html>Bad Gateway</html>", told{Type: "server_error", Message: "The backend answered with status 502."}},
+		"nothing":               {500, "", told{Type: "server_error", Message: "The backend answered with status 500."}},
+		"no object":             {500, `[1]`, told{Type: "server_error", Message: "The backend answered with status 500."}},
+		"escapes":               {400, `{"error":{"message":"\u00e9 \ud83d\ude00 \ud83d"}}`, told{Type: "invalid_request_error", Message: "é 😀 \uFFFD"}},
+		"401":                   {401, `{"error":"secret"}`, told{Status: 502, Type: "server_error", Code: "upstream_auth", Message: "The backend refused the gateway's credential.", NoRetry: true}},
+		"403":                   {403, `{"error":"secret"}`, told{Status: 502, Type: "server_error", Code: "upstream_auth", Message: "The backend refused the gateway's credential.", NoRetry: true}},
+		"407":                   {407, ``, told{Status: 502, Type: "server_error", Code: "upstream_auth", Message: "The backend refused the gateway's credential.", NoRetry: true}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := complete(t, fakebackend.JSON(test.status, test.body))
+			if test.want.Status == 0 {
+				test.want.Status = test.status
+			}
+			got := toldOf(t, err)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if strings.Contains(err.Error(), got.Message) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("the log is told the backend's words: %v", err)
+			}
+		})
+	}
+}
+
+// A streamed request is refused before there is a stream.
+func TestRefusalOfAStream(t *testing.T) {
+	t.Parallel()
+	backend := fakebackend.New(t, fakebackend.JSON(400, `{"error":{"message":"no"}}`))
+	_, err := newClient(t, backend.URL).Complete(caller(t), streamed())
+	if diff := cmp.Diff(told{Status: 400, Type: "invalid_request_error", Message: "no"}, toldOf(t, err)); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+func TestRefusalKeepsHeaders(t *testing.T) {
+	t.Parallel()
+	_, err := complete(t, fakebackend.JSON(429, "{}",
+		"Retry-After: 3", "retry-after-ms: 2500", "x-ratelimit-remaining-requests: 0", "X-RateLimit-Reset-Tokens: 1s",
+		"Set-Cookie: a=b", "Server: x", "Content-Language: en"))
+	var e *apierror.Error
+	if !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	want := http.Header{
+		"Retry-After": {"3"}, "Retry-After-Ms": {"2500"}, "X-Ratelimit-Remaining-Requests": {"0"}, "X-Ratelimit-Reset-Tokens": {"1s"},
+	}
+	if diff := cmp.Diff(want, e.Header); diff != "" {
+		t.Errorf("header (-want +got):\n%s", diff)
+	}
+}
+
+func TestRefusalIsBounded(t *testing.T) {
+	t.Parallel()
+	_, err := complete(t, fakebackend.JSON(400, `{"error":{"message":"x`+strings.Repeat("é", 4000)+`","code":"`+strings.Repeat("c", 4000)+`"}}`))
+	got := toldOf(t, err)
+	if len(got.Message) != 4095 || !utf8.ValidString(got.Message) || len(got.Code) != 256 {
+		t.Errorf("message of %d bytes, code of %d", len(got.Message), len(got.Code))
+	}
+	_, err = complete(t, fakebackend.JSON(400, `{"error":{"message":"x","pad":"`+strings.Repeat("p", 2<<20)+`"}}`))
+	if got := toldOf(t, err); got.Status != 400 || got.Message != "The backend answered with status 400." {
+		t.Errorf("error %+v", got)
+	}
+}
+
+// The status is known even where the body never comes.
+func TestRefusalThatStalls(t *testing.T) {
+	t.Parallel()
+	reply := fakebackend.Stall("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\n{\"err")
+	_, err := complete(t, reply, timeouts(upstream.Timeouts{Idle: soon}))
+	want := told{Status: 503, Type: "server_error", Message: "The backend answered with status 503."}
+	if diff := cmp.Diff(want, toldOf(t, err)); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}

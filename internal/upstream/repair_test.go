@@ -1,0 +1,133 @@
+package upstream_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/upstream"
+)
+
+const (
+	labels = `"id":"cmpl-1","object":"text_completion","created":1,"model":"m"`
+	choice = `"text":"a","index":0,"finish_reason":"stop","logprobs":null`
+)
+
+// answerOf is an answer with one choice, and with more after the choices.
+func answerOf(choice, more string) string {
+	return "{" + labels + `,"choices":[{` + choice + "}]" + more + "}"
+}
+
+func logprobsOf(l string) string {
+	return answerOf(`"text":"a","index":0,"finish_reason":"stop","logprobs":`+l, "")
+}
+
+func usageOf(u string) string { return answerOf(choice, `,"usage":`+u) }
+
+func TestRepairs(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ in, want, kinds string }{
+		"logprobs missing":        {answerOf(`"text":"a","index":0,"finish_reason":"stop"`, ""), answerOf(choice, ""), "logprobs_missing"},
+		"finish_reason unknown":   {answerOf(`"text":"a","index":0,"finish_reason":"eos_token","logprobs":null`, ""), answerOf(choice, ""), "finish_reason"},
+		"finish_reason null":      {answerOf(`"text":"a","index":0,"finish_reason":null,"logprobs":null`, ""), answerOf(choice, ""), "finish_reason"},
+		"finish_reason empty":     {answerOf(`"text":"a","index":0,"finish_reason":"","logprobs":null`, ""), answerOf(choice, ""), "finish_reason"},
+		"finish_reason missing":   {answerOf(`"text":"a","index":0,"logprobs":null`, ""), answerOf(`"text":"a","index":0,"logprobs":null,"finish_reason":"stop"`, ""), "finish_reason"},
+		"index by position":       {"{" + labels + `,"choices":[{` + choice + `},{"text":"b","index":null,"finish_reason":"length","logprobs":null}]}`, "{" + labels + `,"choices":[{` + choice + `},{"text":"b","index":1,"finish_reason":"length","logprobs":null}]}`, "index"},
+		"id empty":                {strings.Replace(answerOf(choice, ""), "cmpl-1", "", 1), strings.Replace(answerOf(choice, ""), "cmpl-1", "cmpl-"+requestID, 1), "id"},
+		"object of a chat":        {strings.Replace(answerOf(choice, ""), "text_completion", "chat.completion", 1), answerOf(choice, ""), "object"},
+		"created with a fraction": {strings.Replace(answerOf(choice, ""), `"created":1,`, `"created":1767225600.75,`, 1), strings.Replace(answerOf(choice, ""), `"created":1,`, `"created":1767225600,`, 1), "created"},
+		"model a number":          {strings.Replace(answerOf(choice, ""), `"model":"m"`, `"model":5`, 1), answerOf(choice, ""), "model"},
+		"system_fingerprint":      {answerOf(choice, `,"system_fingerprint":5`), answerOf(choice, `,"system_fingerprint":null`), "system_fingerprint"},
+		"usage of another type":   {usageOf(`"none"`), usageOf("null"), "usage"},
+		"usage of texts":          {usageOf(`{"prompt_tokens":"1","completion_tokens":2,"total_tokens":3}`), usageOf("null"), "usage"},
+		"usage without total":     {usageOf(`{"prompt_tokens":4,"x":1}`), usageOf(`{"prompt_tokens":4,"x":1,"completion_tokens":0,"total_tokens":4}`), "usage"},
+		"usage beyond int64":      {usageOf(`{"prompt_tokens":4,"completion_tokens":1.5,"total_tokens":3}`), usageOf("null"), "usage"},
+		"details":                 {usageOf(`{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":[],"completion_tokens_details":{"reasoning_tokens":"x","audio_tokens":null,"y":"z"}}`), usageOf(`{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":null,"completion_tokens_details":{"reasoning_tokens":null,"audio_tokens":null,"y":"z"}}`), "usage"},
+		"error null":              {`{"error" : null, ` + labels + `,"choices":[]}`, `{` + labels + `,"choices":[]}`, "error_null"},
+		"error null at the end":   {answerOf(choice, ` , "error":null }`)[:len(answerOf(choice, ` , "error":null }`))-1], answerOf(choice, " "), "error_null"},
+		"error empty":             {answerOf(choice, `,"error":"","x":1.0`), answerOf(choice, `,"x":1.0`), "error_null"},
+		"a key twice":             {answerOf(choice, `,"x":1,"x":2`), answerOf(choice, `,"x":2`), "duplicate_key"},
+		"a key twice, deep":       {answerOf(choice, `,"x":[{"a":1,"a":2.0}]`), answerOf(choice, `,"x":[{"a":2.0}]`), "duplicate_key"},
+		"half a surrogate pair":   {strings.Replace(answerOf(choice, ""), `"a"`, `"\ud83d\ud83d\ude00\udE00\\ud83d\""`, 1), strings.Replace(answerOf(choice, ""), `"a"`, `"\ufffd\ud83d\ude00\ufffd\\ud83d\""`, 1), "encoding"},
+		"no UTF-8":                {strings.Replace(answerOf(choice, ""), `"a"`, "\"a\xf0\x9f\"", 1), strings.Replace(answerOf(choice, ""), `"a"`, "\"a\uFFFD\"", 1), "encoding"},
+		"logprobs a list":         {logprobsOf("[]"), logprobsOf("null"), "logprobs"},
+		"logprobs' arrays":        {logprobsOf(`{"tokens":["a",1],"token_logprobs":[null,-1.50],"top_logprobs":[{"a":null}],"text_offset":[1.5],"x":1}`), logprobsOf(`{"tokens":null,"token_logprobs":[null,-1.50],"top_logprobs":null,"text_offset":null,"x":1}`), "logprobs"},
+		"chat logprobs":           {logprobsOf(`{"content":[{"id":1,"token":" h\u00e9","bytes":[32,104,195,169],"logprob":-0.10,"top_logprobs":[{"token":" h\u00e9","logprob":-0.10},{"token":"\"","logprob":-3},{"token":"\u0022","logprob":-4}]},{"token":"b","bytes":null,"logprob":null,"top_logprobs":[]}]}`), logprobsOf(`{"tokens":[" h\u00e9","b"],"token_logprobs":[-0.10,null],"top_logprobs":[{" h\u00e9":-0.10,"\"":-3},null],"text_offset":[0,3]}`), "logprobs_chat"},
+		"chat logprobs, no top":   {logprobsOf(`{"content":[{"token":"😀","logprob":-1},{"token":"b","logprob":-2}],"refusal":null}`), logprobsOf(`{"tokens":["😀","b"],"token_logprobs":[-1,-2],"top_logprobs":null,"text_offset":[0,1]}`), "logprobs_chat"},
+		"chat logprobs, split":    {logprobsOf(`{"content":[{"token":"\ufffd","bytes":[240,159],"logprob":-1},{"token":"\ufffd","bytes":[152,128],"logprob":-2},{"token":"b","bytes":[98],"logprob":-2}]}`), logprobsOf(`{"tokens":["\ufffd","\ufffd","b"],"token_logprobs":[-1,-2,-2],"top_logprobs":null,"text_offset":[0,1,1]}`), "logprobs_chat"},
+		"chat logprobs, null":     {logprobsOf(`{"content":null}`), logprobsOf("null"), "logprobs_chat"},
+		"chat logprobs, empty":    {logprobsOf(`{"content":[]}`), logprobsOf(`{"tokens":[],"token_logprobs":[],"top_logprobs":[],"text_offset":[]}`), "logprobs_chat"},
+		"Ollama":                  {`{"id":"cmpl-7","object":"text_completion","created":1,"model":"m","system_fingerprint":"fp_ollama","choices":[{"text":"a","index":0,"finish_reason":"load"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`, `{"id":"cmpl-7","object":"text_completion","created":1,"model":"m","system_fingerprint":"fp_ollama","choices":[{"text":"a","index":0,"finish_reason":"stop","logprobs":null}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`, "finish_reason logprobs_missing"},
+		"TGI":                     {`{"object":"text_completion","id":"","created":1,"model":"m","system_fingerprint":"3","choices":[{"index":0,"text":"a","logprobs":null,"finish_reason":"stop_sequence"}]}`, `{"object":"text_completion","id":"cmpl-` + requestID + `","created":1,"model":"m","system_fingerprint":"3","choices":[{"index":0,"text":"a","logprobs":null,"finish_reason":"stop"}]}`, "finish_reason id"},
+		"extra fields":            {"\uFEFF" + strings.Replace(answerOf(choice, `,"timings":{"x":0.10,"n":12345678901234567890,"s":"<\u003c/"}`), `"index":0,`, `"tokens":[1,2],`, 1), strings.Replace(answerOf(`"text":"a","tokens":[1,2],"finish_reason":"stop","logprobs":null,"index":0`, `,"timings":{"x":0.10,"n":12345678901234567890,"s":"<\u003c/"}`), `"x"`, `"x"`, 1), "index"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			made := &repairs{}
+			got, err := complete(t, fakebackend.JSON(200, test.in), func(o *upstream.Options) { o.Repaired = made.add })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(got.Body)); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.kinds, strings.Join(made.sorted(), " ")); diff != "" {
+				t.Errorf("repairs (-want +got):\n%s", diff)
+			}
+			mustKeep(t, "Completion", got.Body)
+		})
+	}
+}
+
+// Everything that names an answer is filled, even where nothing at all is known.
+func TestRepairOfABareAnswer(t *testing.T) {
+	t.Parallel()
+	backend := fakebackend.New(t, fakebackend.JSON(200, `{"choices":[{"text":"a"},{"text":"b"}]}`))
+	got, err := newClient(t, backend.URL).Complete(t.Context(), plain())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustKeep(t, "Completion", got.Body)
+	form := regexp.MustCompile(`^{"choices":\[{"text":"a","index":0,"finish_reason":"stop","logprobs":null},{"text":"b","index":1,"finish_reason":"stop","logprobs":null}\],"id":"cmpl-[A-Z2-7]{26}","object":"text_completion","created":[0-9]{10},"model":"m"}$`)
+	if !form.Match(got.Body) {
+		t.Errorf("body %s", got.Body)
+	}
+}
+
+// Whatever is let through keeps the contract, and nothing makes the repair fail in another way than
+// with an error.
+func FuzzRepair(f *testing.F) {
+	f.Add(answerOf(choice, `,"error":null,"usage":{"prompt_tokens":1}`))
+	f.Add(logprobsOf(`{"content":[{"token":"a","bytes":[1],"logprob":-1,"top_logprobs":[{"token":"b","logprob":1}]}]}`))
+	f.Add(`{"choices":[{"text":"\ud800","text":"b","logprobs":{"tokens":[1]}}],"created":1e3}`)
+	f.Add(`{"error":{"message":"x","code":1},"choices":[]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		for schema, inspect := range inspectors(t) {
+			doc, err := inspect([]byte(body))
+			if err != nil {
+				toldOf(t, err)
+				continue
+			}
+			mustKeep(t, schema, doc)
+			again, err := inspect([]byte(strings.Clone(string(doc))))
+			if err != nil || string(again) != string(doc) {
+				t.Errorf("a repaired answer is repaired again, %v:\n%s\n%s", err, doc, again)
+			}
+		}
+	})
+}
+
+// inspectors are the inspections of both kinds of answers.
+func inspectors(t *testing.T) map[string]func([]byte) ([]byte, error) {
+	t.Helper()
+	programs, err := schemas()
+	if err != nil {
+		t.Fatal(fmt.Errorf("compile: %w", err))
+	}
+	return upstream.Inspectors(programs.completion, programs.chunk)
+}

@@ -1,0 +1,144 @@
+package upstream_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/upstream"
+)
+
+const answer = `{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{"text":" <b>&\u2028😀","index":0,"logprobs":null,"finish_reason":"stop"}],"x":1.0}`
+
+func withKeys(o *upstream.Options) {
+	o.APIKey = "sk-gateway"
+	o.Organization = "org-ours"
+	o.Project = "proj_ours"
+}
+
+// head is the sorted lines of a request's head.
+func head(r *fakebackend.Request) []string {
+	lines := strings.Split(r.Head, "\r\n")
+	slices.Sort(lines[1:])
+	return lines
+}
+
+func TestRequestToTheByte(t *testing.T) {
+	t.Parallel()
+	body := []byte("{ \"model\" : \"m\",\"prompt\":\"<b>&\u2028😀\\u2028\", \"seed\":9223372036854775807,\"n\":2.0,\"z\":null }\n")
+	call := completion.Call{
+		ID: requestID, UserAgent: "openai-go/1", Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Tracestate: "a=b",
+	}
+	backend := fakebackend.New(t, fakebackend.JSON(200, answer))
+	host := strings.TrimPrefix(backend.URL, "http://")
+	tests := map[string]struct {
+		set    func(*upstream.Options)
+		call   completion.Call
+		stream bool
+		want   []string
+	}{
+		"everything": {withKeys, call, false, []string{
+			"POST /v1/completions HTTP/1.1", "Accept: application/json", "Authorization: Bearer sk-gateway", "Content-Length: 92",
+			"Content-Type: application/json", "Host: " + host, "Openai-Organization: org-ours", "Openai-Project: proj_ours",
+			"Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Tracestate: a=b",
+			"User-Agent: openai-go/1", "X-Request-Id: " + requestID,
+		}},
+		"nothing": {func(*upstream.Options) {}, completion.Call{}, false, []string{
+			"POST /v1/completions HTTP/1.1", "Accept: application/json", "Content-Length: 92",
+			"Content-Type: application/json", "Host: " + host, "User-Agent: specgate",
+		}},
+		"stream": {func(*upstream.Options) {}, completion.Call{}, true, []string{
+			"POST /v1/completions HTTP/1.1", "Accept: text/event-stream", "Content-Length: 92",
+			"Content-Type: application/json", "Host: " + host, "User-Agent: specgate",
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			seen := len(backend.Requests())
+			ctx := completion.WithCall(t.Context(), &test.call)
+			_, err := newClient(t, backend.URL, test.set).Complete(ctx, &completion.Request{Body: body, Model: "m", Stream: test.stream})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := backend.Requests()[seen]
+			if diff := cmp.Diff(test.want, head(got)); diff != "" {
+				t.Errorf("head (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(string(body), string(got.Body)); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			if test.call.Upstream != "main" {
+				t.Errorf("Call.Upstream = %q", test.call.Upstream)
+			}
+		})
+	}
+}
+
+func TestBaseURLKeepsPathAndQuery(t *testing.T) {
+	t.Parallel()
+	backend := fakebackend.New(t, fakebackend.JSON(200, answer))
+	client := newClient(t, backend.URL, func(o *upstream.Options) {
+		o.BaseURL = o.BaseURL.JoinPath("deployments/d/")
+		o.BaseURL.RawQuery = "api-version=1"
+	})
+	if _, err := client.Complete(caller(t), plain()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := backend.Requests()[0].Path, "/v1/deployments/d/completions?api-version=1"; got != want {
+		t.Errorf("path %q, want %q", got, want)
+	}
+}
+
+func TestConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	chunk := fakebackend.Data(chunkOf(" a", "null"), "[DONE]")
+	backend := fakebackend.New(t,
+		fakebackend.JSON(200, answer),
+		fakebackend.JSON(429, `{"error":{"message":"slow down"}}`),
+		fakebackend.Events(chunk),
+		fakebackend.JSON(200, answer))
+	client := newClient(t, backend.URL)
+	for _, req := range []*completion.Request{plain(), plain(), streamed(), plain()} {
+		got, err := client.Complete(caller(t), req)
+		if err == nil && got.Stream != nil {
+			_, err = readStream(t, got.Stream)
+		}
+		if err != nil && toldOf(t, err).Status != http.StatusTooManyRequests {
+			t.Fatal(err)
+		}
+	}
+	if n := backend.Connections(); n != 1 {
+		t.Errorf("%d connections for 4 requests", n)
+	}
+}
+
+// A connection may turn out to be dead when it is used again. Whether the backend has begun to work
+// on the request is then unknown, so that it must not be sent a second time.
+func TestPostIsSentOnce(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]fakebackend.Reply{
+		"reset": fakebackend.Reset(""), "closed": fakebackend.Raw(""), "half a head": fakebackend.Raw("HTTP/1.1 200 OK\r\nA: b\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			backend := fakebackend.New(t, fakebackend.JSON(200, answer), second)
+			client := newClient(t, backend.URL)
+			if _, err := client.Complete(caller(t), plain()); err != nil {
+				t.Fatal(err)
+			}
+			_, err := client.Complete(caller(t), plain())
+			want := upstreamError("The backend broke off before its answer was whole.")
+			if diff := cmp.Diff(want, toldOf(t, err)); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if n := len(backend.Requests()); n != 2 {
+				t.Errorf("%d requests, want 2", n)
+			}
+		})
+	}
+}
