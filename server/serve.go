@@ -33,7 +33,7 @@ func (s *Server) Serve(ctx context.Context, main, ops net.Listener) error {
 	}
 	<-ctx.Done()
 	if errors.Is(context.Cause(ctx), context.Canceled) {
-		s.drain(front)
+		s.drain(context.WithoutCancel(ctx), front)
 	}
 	s.cancel(apierror.ErrShuttingDown)
 	err := errors.Join(front.Close(), back.Close())
@@ -68,22 +68,22 @@ func (s *Server) operations() http.Handler {
 
 // drain ends the front in order: not ready, but still taking requests; then no new ones; then what
 // still runs is cancelled, and told so.
-func (s *Server) drain(front *http.Server) {
+func (s *Server) drain(ctx context.Context, front *http.Server) {
 	log := s.options.Logger
 	s.draining.Store(true)
-	log.Info("shutting down", "delay", s.options.Shutdown.Delay, "drain", s.options.Shutdown.Drain)
+	log.InfoContext(ctx, "shutting down", "delay", s.options.Shutdown.Delay, "drain", s.options.Shutdown.Drain)
 	time.Sleep(s.options.Shutdown.Delay)
-	if s.shutdown(front, s.options.Shutdown.Drain) {
+	if shutdown(ctx, front, s.options.Shutdown.Drain) {
 		return
 	}
-	log.Warn("requests are cancelled: they ran longer than the drain")
+	log.WarnContext(ctx, "requests are cancelled: they ran longer than the drain")
 	s.cancel(apierror.ErrShuttingDown)
-	s.shutdown(front, cancelGrace)
+	shutdown(ctx, front, cancelGrace)
 }
 
 // shutdown waits for what runs, for a time, and reports whether all of it ended.
-func (s *Server) shutdown(front *http.Server, wait time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
+func shutdown(ctx context.Context, front *http.Server, wait time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	return front.Shutdown(ctx) == nil
 }

@@ -129,8 +129,8 @@ func (c *capture) Write(p []byte) (int, error) {
 // refusal finds what a request was refused for. A request that could not be read, or is of another
 // type than the contract's, is refused for that alone; otherwise for all its violations.
 func refusal(err *echo.HTTPError) error {
-	all, ok := err.Internal.(openapi3.MultiError)
-	if !ok {
+	var all openapi3.MultiError
+	if !errors.As(err.Internal, &all) {
 		all = openapi3.MultiError{err.Internal}
 	}
 	invalid := &contract.Invalid{}

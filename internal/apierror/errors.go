@@ -101,14 +101,18 @@ func UnsupportedEncoding() *Error {
 
 // ClientClosed is a caller who left before the answer.
 func ClientClosed(cause error) *Error {
-	return &Error{Status: StatusClientClosed, Type: TypeInvalidRequest, Code: "client_closed", Cause: cause,
-		Message: "The caller closed the request."}
+	return &Error{
+		Status: StatusClientClosed, Type: TypeInvalidRequest, Code: "client_closed", Cause: cause,
+		Message: "The caller closed the request.",
+	}
 }
 
 // Internal is a bug of ours.
 func Internal(cause error) *Error {
-	return &Error{Status: http.StatusInternalServerError, Type: TypeServer, Code: "internal_error", Cause: cause,
-		Message: "The gateway failed to process the request."}
+	return &Error{
+		Status: http.StatusInternalServerError, Type: TypeServer, Code: "internal_error", Cause: cause,
+		Message: "The gateway failed to process the request.",
+	}
 }
 
 // Upstream is a backend that could not be reached, or broke off before it answered; message says
@@ -139,16 +143,20 @@ func Spent(err error) error {
 
 // UpstreamAuth is a backend that refused the gateway's own credential, which the caller can't mend.
 func UpstreamAuth(cause error) *Error {
-	return &Error{Status: http.StatusBadGateway, Type: TypeServer, Code: "upstream_auth", Header: noRetry(), Cause: cause,
-		Message: "The backend refused the gateway's credential."}
+	return &Error{
+		Status: http.StatusBadGateway, Type: TypeServer, Code: "upstream_auth", Header: noRetry(), Cause: cause,
+		Message: "The backend refused the gateway's credential.",
+	}
 }
 
 func noRetry() http.Header { return http.Header{"X-Should-Retry": {"false"}} }
 
 // UpstreamTimeout is a backend that was too slow to connect, to begin or to go on.
 func UpstreamTimeout(cause error) *Error {
-	return &Error{Status: http.StatusGatewayTimeout, Type: TypeServer, Code: "upstream_timeout", Cause: cause,
-		Message: "The backend took too long to answer."}
+	return &Error{
+		Status: http.StatusGatewayTimeout, Type: TypeServer, Code: "upstream_timeout", Cause: cause,
+		Message: "The backend took too long to answer.",
+	}
 }
 
 // Overloaded is more in flight than the gateway takes.
@@ -162,8 +170,10 @@ func ShuttingDown() *Error {
 }
 
 func unavailable(message string) *Error {
-	return &Error{Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message,
-		Header: http.Header{"Retry-After": {"1"}}}
+	return &Error{
+		Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message,
+		Header: http.Header{"Retry-After": {"1"}},
+	}
 }
 
 // RepeatedHeader is a header sent twice where the contract knows it once.
