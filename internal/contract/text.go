@@ -70,8 +70,8 @@ func plain(doc []byte, i int) int {
 // but only above one that is right.
 func special(word uint64) uint64 {
 	const ones = 0x0101010101010101
-	quote := word ^ '"'*ones - ones
-	backslash := word ^ '\\'*ones - ones
+	quote := (word ^ '"'*ones) - ones
+	backslash := (word ^ '\\'*ones) - ones
 	control := word - ' '*ones
 	return (quote | backslash | control | word) & (0x80 * ones)
 }
@@ -81,13 +81,10 @@ func special(word uint64) uint64 {
 func wide(doc []byte, i int) (end, runes int) {
 	for ; i < len(doc) && doc[i] >= utf8.RuneSelf; runes++ {
 		size := 0
-		switch c := doc[i]; {
-		case c < 0xe0:
-			size = wide2(doc[i:])
-		case c < 0xf0:
-			size = wide3(doc[i:])
-		default:
-			size = wide4(doc[i:])
+		if i+4 <= len(doc) {
+			size = wideWord(binary.LittleEndian.Uint32(doc[i:]))
+		} else if r, n := utf8.DecodeRune(doc[i:]); r != utf8.RuneError || n == 3 {
+			size = n
 		}
 		if size == 0 {
 			return i, runes
@@ -97,30 +94,20 @@ func wide(doc []byte, i int) (end, runes int) {
 	return i, runes
 }
 
-func wide2(b []byte) int {
-	if len(b) < 2 || b[0] < 0xc2 || b[1]&0xc0 != 0x80 {
-		return 0
+// wideWord returns the size of the code point beyond ASCII that the low bytes of word begin with; 0
+// where they are none: cut off, longer than it needs to be, a surrogate or above U+10FFFF.
+func wideWord(word uint32) int {
+	switch {
+	case word&0xc0e0 == 0x80c0 && word&0x1e != 0:
+		return 2
+	case word&0xc0c0f0 == 0x8080e0:
+		if high := word & 0x200f; high != 0 && high != 0x200d {
+			return 3
+		}
+	case word&0xc0c0c0f8 == 0x808080f0:
+		if high := word&0x07<<2 | word>>12&3; high > 0 && high <= 0x10 {
+			return 4
+		}
 	}
-	return 2
-}
-
-func wide3(b []byte) int {
-	if len(b) < 3 || b[1]&0xc0 != 0x80 || b[2]&0xc0 != 0x80 {
-		return 0
-	}
-	r := uint32(b[0]&0x0f)<<12 | uint32(b[1]&0x3f)<<6
-	if r < 0x800 || r-0xd800 < 0x800 {
-		return 0
-	}
-	return 3
-}
-
-func wide4(b []byte) int {
-	if len(b) < 4 || b[0] > 0xf4 || b[1]&0xc0 != 0x80 || b[2]&0xc0 != 0x80 || b[3]&0xc0 != 0x80 {
-		return 0
-	}
-	if r := uint32(b[0]&0x07)<<18 | uint32(b[1]&0x3f)<<12; r-0x10000 >= 0x100000 {
-		return 0
-	}
-	return 4
+	return 0
 }
