@@ -138,7 +138,10 @@ func likeliest(raw []byte) []byte {
 		o, _ := members(item)
 		token, logprob := o.get("token"), o.get("logprob")
 		if name := text(token); isText(token) && isNumber(logprob) && top.index(name) < 0 {
-			top = append(top, member{name, token, logprob})
+			top = append(top, member{[]byte(name), token, logprob})
+		}
+		if len(top) == maxUnique {
+			break
 		}
 	}
 	if top == nil {
@@ -166,7 +169,7 @@ func codePoints(token object) int64 {
 	}
 	var n int64
 	for _, b := range list {
-		if value, ok := integer(b); ok && utf8.RuneStart(byte(value)) {
+		if value, ok := integer(b); ok && value&0xC0 != 0x80 {
 			n++
 		}
 	}

@@ -76,13 +76,13 @@ func (c *Client) model(raw []byte) (gen.Model, bool) {
 func extras(o object, names ...string) map[string]any {
 	var out map[string]any
 	for _, m := range o {
-		if slices.Contains(names, m.name) {
+		if slices.Contains(names, string(m.name)) {
 			continue
 		}
 		if out == nil {
 			out = map[string]any{}
 		}
-		out[m.name] = json.RawMessage(m.value)
+		out[string(m.name)] = json.RawMessage(m.value)
 	}
 	return out
 }

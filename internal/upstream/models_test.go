@@ -77,7 +77,7 @@ func TestModelsFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			backend := fakebackend.New(t, test.reply)
-			client := newClient(t, backend.URL, timeouts(upstream.Timeouts{Idle: soon}), func(o *upstream.Options) { o.MaxResponse = 1000 })
+			client := newClient(t, backend.URL, impatient(name), func(o *upstream.Options) { o.MaxResponse = 1000 })
 			_, err := client.Models(caller(t))
 			if diff := cmp.Diff(test.want, toldOf(t, err)); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)

@@ -1,9 +1,11 @@
 package upstream
 
+import "bytes"
+
 // member is one key of a JSON object and its value, as they were written.
 type member struct {
-	name  string // the key, unescaped
-	key   []byte // quoted
+	name  []byte // the key, unescaped
+	key   []byte // the key, quoted
 	value []byte
 }
 
@@ -15,18 +17,21 @@ type object []member
 // that a backend writes has as many.
 const maxUnique = 256
 
+// usualSize is how many members most objects have at most.
+const usualSize = 8
+
 // members splits a value, which must be a part of valid JSON with no space around it. Of a key that
 // comes twice the last value counts, as for most parsers. It reports whether the value is an object.
 func members(raw []byte) (object, bool) {
 	if !isObject(raw) {
 		return nil, false
 	}
-	var o object
+	o := make(object, 0, usualSize)
 	for i := skip(raw, 1); raw[i] != '}'; {
 		keyEnd := valueEnd(raw, i)
 		start := skip(raw, skip(raw, keyEnd)+1)
 		end := valueEnd(raw, start)
-		o = o.add(member{text(raw[i:keyEnd]), raw[i:keyEnd], raw[start:end]})
+		o = o.add(member{nameOf(raw[i:keyEnd]), raw[i:keyEnd], raw[start:end]})
 		if i = skip(raw, end); raw[i] == ',' {
 			i = skip(raw, i+1)
 		}
@@ -36,7 +41,7 @@ func members(raw []byte) (object, bool) {
 
 func (o object) add(m member) object {
 	if len(o) < maxUnique {
-		if i := o.index(m.name); i >= 0 {
+		if i := o.index(string(m.name)); i >= 0 {
 			o[i].value = m.value
 			return o
 		}
@@ -60,9 +65,17 @@ func elements(raw []byte) ([][]byte, bool) {
 	return list, true
 }
 
+// nameOf unquotes a key, without a copy where it holds no escape.
+func nameOf(key []byte) []byte {
+	if bytes.IndexByte(key, '\\') >= 0 {
+		return []byte(text(key))
+	}
+	return key[1 : len(key)-1]
+}
+
 func (o object) index(name string) int {
 	for i := range o {
-		if o[i].name == name {
+		if string(o[i].name) == name {
 			return i
 		}
 	}
@@ -89,7 +102,7 @@ func (o object) set(name string, value []byte) object {
 		o[i].value = value
 		return o
 	}
-	return append(o, member{name, quote(name), value})
+	return append(o, member{[]byte(name), quote(name), value})
 }
 
 // bytes writes the object.

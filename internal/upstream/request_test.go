@@ -96,11 +96,14 @@ func TestBaseURLKeepsPathAndQuery(t *testing.T) {
 
 func TestConnectionIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	chunk := fakebackend.Data(chunkOf(" a", "null"), "[DONE]")
+	stream := func(c *fakebackend.Conn, _ *fakebackend.Request) {
+		c.Head(200, fakebackend.EventStream)
+		c.Send(chunked(fakebackend.Data(chunkOf(" a", "null"), "[DONE]")) + "0\r\n\r\n")
+	}
 	backend := fakebackend.New(t,
 		fakebackend.JSON(200, answer),
 		fakebackend.JSON(429, `{"error":{"message":"slow down"}}`),
-		fakebackend.Events(chunk),
+		stream,
 		fakebackend.JSON(200, answer))
 	client := newClient(t, backend.URL)
 	for _, req := range []*completion.Request{plain(), plain(), streamed(), plain()} {

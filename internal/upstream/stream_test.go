@@ -189,7 +189,7 @@ func TestStreamsThatBreak(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			backend := fakebackend.New(t, test.reply)
-			client := newClient(t, backend.URL, timeouts(upstream.Timeouts{Idle: soon}), func(o *upstream.Options) { o.MaxEvent = 1000 })
+			client := newClient(t, backend.URL, impatient(name), func(o *upstream.Options) { o.MaxEvent = 1000 })
 			answer, err := client.Complete(caller(t), streamed())
 			if err != nil {
 				t.Fatal(err)
@@ -261,9 +261,9 @@ func TestStreamDoesNotWait(t *testing.T) {
 func TestIdleTimeIsTheBackendsAlone(t *testing.T) {
 	t.Parallel()
 	backend := fakebackend.New(t, fakebackend.Events(fakebackend.Data(chunkOf(" a", "null")), fakebackend.Data("[DONE]")))
-	ctx, cancel := context.WithTimeout(caller(t), 3*soon)
+	ctx, cancel := context.WithTimeout(caller(t), 5*soon)
 	defer cancel()
-	answer, err := newClient(t, backend.URL, timeouts(upstream.Timeouts{Idle: soon, FirstByte: soon})).Complete(caller(t), streamed())
+	answer, err := newClient(t, backend.URL, timeouts(upstream.Timeouts{Idle: 4 * soon, FirstByte: 4 * soon})).Complete(caller(t), streamed())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,8 +343,11 @@ func TestWholeAnswerToAStream(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || answer.Body != nil {
-				t.Fatalf("error %v, body %s", err, answer.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.Body != nil {
+				t.Errorf("body %s", answer.Body)
 			}
 			got, err := readStream(t, answer.Stream)
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {

@@ -25,11 +25,14 @@ const (
 // A POST is sent once. net/http repeats one only where not a byte of it was written to a connection
 // that turned out to be closed, and so may a key of idempotency never be added to the headers.
 func newTransport(connect time.Duration) *http.Transport {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	// The exchange watches the whole of connecting; these two bound a dial that outlives it, to
 	// serve a later request.
 	dialer := &net.Dialer{Timeout: connect, KeepAlive: keepAlive}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		Protocols:              &protocols,
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    connect,
 		MaxIdleConnsPerHost:    idleConns,

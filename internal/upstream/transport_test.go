@@ -2,8 +2,12 @@ package upstream_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -54,7 +58,7 @@ func TestTransportFailures(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := complete(t, test.reply, timeouts(upstream.Timeouts{FirstByte: soon, Idle: soon}))
+			_, err := complete(t, test.reply, impatient(name))
 			if diff := cmp.Diff(test.want, toldOf(t, err)); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
@@ -78,6 +82,22 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+func TestCertificateOfNobody(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	_, err := newClient(t, server.URL).Complete(caller(t), plain())
+	if diff := cmp.Diff(upstreamError("The backend could not be reached."), toldOf(t, err)); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+	var certificate *tls.CertificateVerificationError
+	if !errors.As(err, &certificate) {
+		t.Errorf("the log is told %v", err)
+	}
+}
+
 // TLS is part of connecting: a port that takes connections and says nothing is no backend.
 func TestConnectTimeout(t *testing.T) {
 	t.Parallel()
@@ -88,6 +108,18 @@ func TestConnectTimeout(t *testing.T) {
 	defer listener.Close()
 	client := newClient(t, "https://"+listener.Addr().String(), timeouts(upstream.Timeouts{Connect: soon}))
 	_, err = client.Complete(caller(t), plain())
+	if diff := cmp.Diff(timedOut(), toldOf(t, err)); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+// A deadline of the caller's own context is the backend's slowness, not a bug.
+func TestDeadlineOfTheContext(t *testing.T) {
+	t.Parallel()
+	backend := fakebackend.New(t, fakebackend.Stall(""))
+	ctx, cancel := context.WithTimeout(caller(t), soon)
+	defer cancel()
+	_, err := newClient(t, backend.URL).Complete(ctx, plain())
 	if diff := cmp.Diff(timedOut(), toldOf(t, err)); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,4 +164,13 @@ func spent(e told) told {
 
 func timeouts(to upstream.Timeouts) func(*upstream.Options) {
 	return func(o *upstream.Options) { o.Timeouts = to }
+}
+
+// impatient waits only a moment for the backend where the case is one of a stall; all others have the
+// time that a busy machine takes.
+func impatient(name string) func(*upstream.Options) {
+	if !strings.HasPrefix(name, "stall") {
+		return func(*upstream.Options) {}
+	}
+	return timeouts(upstream.Timeouts{FirstByte: soon, Idle: soon})
 }
