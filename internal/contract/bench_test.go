@@ -72,3 +72,26 @@ func BenchmarkAccept(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkExplain refuses what BenchmarkAccept accepts, for its very last byte or so.
+func BenchmarkExplain(b *testing.B) {
+	ids := func(n int) string { return repeat(n, func(i int) string { return fmt.Sprint(i) }) }
+	documents := []struct{ name, text string }{
+		{"100B", strings.Replace(body(`"Hello World"`), "0.7", "2.1", 1)},
+		{"100KB", strings.Replace(body(`"`+strings.Repeat("All work and no play. ", 4700)+`"`), "0.7", "2.1", 1)},
+		{"100k-ids", strings.Replace(body(ids(100_000)), "]", `,"a"]`, 1)},
+	}
+	p := program(b, "CompletionRequest")
+	for _, d := range documents {
+		document := []byte(d.text)
+		b.Run(d.name, func(b *testing.B) {
+			b.SetBytes(int64(len(document)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if p.Check(document, nil) == nil {
+					b.Fatal("accepted")
+				}
+			}
+		})
+	}
+}

@@ -74,6 +74,7 @@ func TestCompileRefuses(t *testing.T) {
 
 		{object("a: {type: object, x-rules: []}", ""), "schema.properties.a: x-rules"},
 		{object("a: {type: object, x-max-depth: 3}", ""), "schema.properties.a: x-max-depth"},
+		{object("a: {$ref: '#/components/schemas/Self'}", "x-max-depth: 3"), "schema.properties.a: x-max-depth"},
 		{"type: object\nx-max-depth: many", "x-max-depth"},
 		{"type: object\nx-max-depth: 0", "x-max-depth"},
 		{"type: object\nx-max-depth: 1000000", "x-max-depth"},

@@ -60,7 +60,8 @@ type node struct {
 // property is a declared member of an object.
 type property struct {
 	name  string
-	runes int
+	key   []byte // the same
+	runes int    // in it
 	node  *node
 	fact  int // one more than the index of its span; 0 where nobody asked
 }
@@ -108,7 +109,7 @@ func (n *node) lookalike(key []byte) int {
 	runes := utf8.RuneCount(key)
 	for i := range n.properties {
 		p := &n.properties[i]
-		if p.runes == runes && bytes.EqualFold(key, []byte(p.name)) {
+		if p.runes == runes && bytes.EqualFold(key, p.key) {
 			return i
 		}
 	}
