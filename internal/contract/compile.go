@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"strconv"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -131,6 +132,9 @@ func (n *node) addEnum(values []any) error {
 	if values == nil {
 		return nil
 	}
+	if len(values) == 0 {
+		return errors.New("lists nothing")
+	}
 	listed := kind(0)
 	for _, value := range values {
 		l, err := newLiteral(value)
@@ -150,9 +154,9 @@ func (n *node) addEnum(values []any) error {
 }
 
 func (n *node) addText(schema *openapi3.Schema, path string) error {
-	n.minLength = int(schema.MinLength)
+	n.minLength = size64(schema.MinLength)
 	if schema.MaxLength != nil {
-		n.maxLength = int(*schema.MaxLength)
+		n.maxLength = size64(*schema.MaxLength)
 	}
 	if schema.Pattern != "" {
 		p, err := newPattern(schema.Pattern)
@@ -165,10 +169,13 @@ func (n *node) addText(schema *openapi3.Schema, path string) error {
 	return nil
 }
 
+// size64 keeps sizes that no document reaches from turning negative.
+func size64(n uint64) int { return int(min(n, math.MaxInt)) }
+
 func (c *compiler) array(n *node, schema *openapi3.Schema, path string) error {
-	n.minItems = int(schema.MinItems)
+	n.minItems = size64(schema.MinItems)
 	if schema.MaxItems != nil {
-		n.maxItems = int(*schema.MaxItems)
+		n.maxItems = size64(*schema.MaxItems)
 	}
 	n.items = anything
 	if schema.Items == nil {

@@ -48,6 +48,7 @@ func TestCompileRefuses(t *testing.T) {
 		{object("a: {type: string, maxLenght: 3}", ""), "keyword maxLenght"},
 		{object("a: {type: string, enum: [1]}", ""), "keyword enum"},
 		{object("a: {type: string, enum: [null]}", ""), "keyword enum"},
+		{object("a: {type: string, enum: []}", ""), "keyword enum"},
 		{object("a: {type: array, items: {}, enum: [[1]]}", ""), "keyword enum"},
 		{object("a: {type: integer, exclusiveMinimum: true}", ""), "keyword minimum"},
 		{object("a: {type: integer, exclusiveMaximum: 4}", ""), "keyword maximum"},

@@ -1,7 +1,9 @@
 package contract
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -30,7 +32,7 @@ func (c *compiler) link() error {
 		if err := u.node.union.dispatch(); err != nil {
 			return fmt.Errorf("%s: keyword oneOf: %w", u.path, err)
 		}
-		u.node.union.msg = "Input should be a valid " + alternatives(u.node.forms(false, 0))
+		u.node.union.msg = "Input should be a valid " + alternatives(u.node.forms(single, 0))
 	}
 	return nil
 }
@@ -41,7 +43,7 @@ func (n *node) unite(above map[*node]bool) error {
 		return nil
 	}
 	if above[n] {
-		return fmt.Errorf("a branch leads back to the union")
+		return errors.New("a branch leads back to the union")
 	}
 	above[n] = true
 	defer delete(above, n)
@@ -103,38 +105,48 @@ var kindNames = [kindNumber]string{"null", "a boolean", "a number", "a string", 
 // deepestForm is how many lists within lists a message names.
 const deepestForm = 3
 
-// forms names what n accepts, null apart.
-func (n *node) forms(many bool, depth int) []string {
+// forms names what n accepts, null apart, in the number that inflect gives.
+func (n *node) forms(inflect func(noun string) string, depth int) []string {
 	if n.union != nil {
 		var all []string
 		for _, b := range n.union.branches {
-			all = append(all, b.forms(many, depth)...)
+			all = append(all, b.forms(inflect, depth)...)
 		}
 		return all
 	}
+	noun := n.noun()
+	if n.main != arrayKind || depth == deepestForm || n.items.noun() == "value" {
+		return []string{inflect(noun)}
+	}
+	return []string{inflect(noun) + " of " + alternatives(n.items.forms(many, depth+1))}
+}
+
+func (n *node) noun() string {
 	switch {
+	case n.union != nil:
+		return "choice"
 	case n.main == textKind:
-		return []string{inflect("string", many)}
+		return "string"
 	case n.main == numberKind && n.whole:
-		return []string{inflect("integer", many)}
+		return "integer"
 	case n.main == numberKind:
-		return []string{inflect("number", many)}
+		return "number"
 	case n.main == boolKind:
-		return []string{inflect("boolean", many)}
+		return "boolean"
 	case n.main == objectKind:
-		return []string{map[bool]string{false: "dictionary", true: "dictionaries"}[many]}
-	case n.main == arrayKind && (depth == deepestForm || n.items.main == 0 && n.items.union == nil):
-		return []string{inflect("list", many)}
+		return "dictionary"
 	case n.main == arrayKind:
-		return []string{inflect("list", many) + " of " + alternatives(n.items.forms(true, depth+1))}
+		return "list"
 	default:
-		return []string{inflect("value", many)}
+		return "value"
 	}
 }
 
-func inflect(noun string, many bool) string {
-	if many {
-		return noun + "s"
+func single(noun string) string { return noun }
+
+func many(noun string) string {
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return stem + "ies"
 	}
-	return noun
+	return noun + "s"
 }

@@ -77,9 +77,10 @@ func unescape(b []byte) (r rune, size int) {
 	return utf16.DecodeRune(r, low), 12
 }
 
-// unquote returns the content of the valid text between its quotes, until the next call.
-func (s *scanner) unquote(start, end int, escaped bool) []byte {
-	if !escaped {
+// unquote returns the content of the text that was read last, given where it stands between its
+// quotes. It is there until the next call.
+func (s *scanner) unquote(start, end int) []byte {
+	if !s.escaped {
 		return s.doc[start:end]
 	}
 	s.scratch = appendContent(slices.Grow(s.scratch[:0], end-start), s.doc[start:])

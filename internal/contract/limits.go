@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -37,12 +38,12 @@ const exactFloat = 1 << 53
 
 func (n *numbers) newLimit(at *float64, exclusive openapi3.ExclusiveBound) (*limit, error) {
 	if exclusive.Value != nil {
-		return nil, fmt.Errorf("exclusive with a number of its own is not OpenAPI 3.0")
+		return nil, errors.New("exclusive with a number of its own is not OpenAPI 3.0")
 	}
 	open := exclusive.IsTrue()
 	if at == nil {
 		if open {
-			return nil, fmt.Errorf("exclusive without a limit")
+			return nil, errors.New("exclusive without a limit")
 		}
 		return nil, nil
 	}

@@ -96,7 +96,7 @@ func (s *scanner) textAt(start int) []byte {
 	s.text()
 	end := s.pos - 1
 	s.pos = pos
-	return s.unquote(start+1, end, s.escaped)
+	return s.unquote(start+1, end)
 }
 
 // decimalAt returns the number at start, which has been read.

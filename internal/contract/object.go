@@ -42,7 +42,7 @@ func (s *scanner) member(n *node, m *members) bool {
 		return false
 	}
 	end := s.pos - 1
-	key := s.unquote(start, end, s.escaped)
+	key := s.unquote(start, end)
 	if s.next() != ':' {
 		return s.unexpected("':' after a key")
 	}

@@ -77,7 +77,7 @@ func (s *scanner) textFault(n *node, start int) code {
 		return textTooShort
 	case length > n.maxLength:
 		return textTooLong
-	case n.pattern != nil && !n.pattern.match(s.unquote(start+1, s.pos-1, s.escaped)):
+	case n.pattern != nil && !n.pattern.match(s.unquote(start+1, s.pos-1)):
 		return patternMismatch
 	case n.enum != nil && !s.listed(n.enum, start):
 		return notListed

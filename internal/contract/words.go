@@ -97,7 +97,7 @@ func plural(count int, noun string) string {
 	if count == 1 {
 		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", count, noun)
+	return fmt.Sprintf("%d %s", count, many(noun))
 }
 
 // choices lists what an enum admits, but for null.
