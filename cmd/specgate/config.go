@@ -33,9 +33,7 @@ func newConfigCheck(term terminal) *cobra.Command {
 	load := settings(cmd, term, everyFlag)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load()
-		for _, notice := range cfg.Notices {
-			_, _ = fmt.Fprintln(term.stderr, "specgate: note:", notice)
-		}
+		printNotices(cfg, term)
 		if err != nil {
 			return err
 		}

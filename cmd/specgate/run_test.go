@@ -278,3 +278,11 @@ func TestInterruptibleEndsAtTheSecondSignal(t *testing.T) {
 	signals <- os.Interrupt
 	<-ended
 }
+
+// A key alone chooses no backend, and whoever set it is told so.
+func TestServeWithAKeyAlone(t *testing.T) {
+	got := invoke(t, "serve", map[string]string{"OPENAI_API_KEY": "sk-secret"})
+	if got.code != exitFailure || !strings.Contains(got.stderr, "OPENAI_API_KEY is ignored") || !strings.Contains(got.stderr, "set OPENAI_BASE_URL") {
+		t.Errorf("got %+v", got)
+	}
+}

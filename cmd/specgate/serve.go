@@ -31,6 +31,7 @@ describes them. OPENAI_BASE_URL is enough to begin with.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err != nil {
+			printNotices(cfg, term)
 			return err
 		}
 		return serve(cmd.Context(), cfg, term)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/specgate/specgate/internal/config"
@@ -15,6 +17,13 @@ var everyFlag = []flagged{
 	{"ops_listen", "`address` of the operations listener; empty turns it off (SPECGATE_OPS_LISTEN)"},
 	{"log.level", "least severe `level` that is logged: debug, info, warn or error (SPECGATE_LOG_LEVEL)"},
 	{"log.format", "`form` of a log line: text or json (SPECGATE_LOG_FORMAT)"},
+}
+
+// printNotices says what an operator should hear of although nothing is wrong, where there is no log yet.
+func printNotices(cfg config.Config, term terminal) {
+	for _, notice := range cfg.Notices {
+		_, _ = fmt.Fprintln(term.stderr, "specgate: note:", notice)
+	}
 }
 
 // settings gives cmd --config and the given flags; the function that it returns then loads the
