@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var update = flag.Bool("update", false, "write the transcripts in testdata instead of comparing with them")
+
+const (
+	testToken = "sg-test-token"
+	testKey   = "sk-backend-key"
+
+	completions   = "/v1/completions"
+	plainBody     = `{"model":"m","prompt":"x"}`
+	plainStreamed = `{"model":"m","prompt":"x","stream":true}`
+
+	answered = `{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{"text":" there","index":0,"logprobs":null,"finish_reason":"stop"}]}`
+
+	// bounded is how long anything may take before a test gives it up.
+	bounded = 20 * time.Second
+)
+
+// running is a gateway as it is put together for users, in front of a scripted backend.
+type running struct {
+	t       *testing.T
+	backend *fakebackend.Backend
+	front   string // http://host:port for callers
+	ops     string // and for operators
+	log     *logbook
+	client  *http.Client
+	end     context.CancelFunc // begins the shutdown
+	ended   chan error
+}
+
+// start runs a gateway that is configured by OPENAI_BASE_URL and its companions alone.
+func start(t *testing.T, replies ...fakebackend.Reply) *running {
+	t.Helper()
+	return startWith(t, "", replies...)
+}
+
+// startWith runs a gateway with a configuration file. One that has upstreams names ${OPENAI_BASE_URL}.
+func startWith(t *testing.T, settings string, replies ...fakebackend.Reply) *running {
+	t.Helper()
+	backend := fakebackend.New(t, replies...)
+	env := map[string]string{
+		"OPENAI_BASE_URL":   backend.URL + "/v1",
+		"OPENAI_API_KEY":    testKey,
+		"OPENAI_ORG_ID":     "org-backend",
+		"OPENAI_PROJECT_ID": "proj_backend",
+		"SPECGATE_API_KEY":  testToken,
+	}
+	if settings != "" {
+		env["SPECGATE_CONFIG"] = filepath.Join(t.TempDir(), "specgate.yaml")
+		if err := os.WriteFile(env["SPECGATE_CONFIG"], []byte(settings), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(settings, "tokens:") {
+		delete(env, "SPECGATE_API_KEY")
+	}
+	cfg, err := config.Load("", nil, func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &running{t: t, backend: backend, log: newLogbook(), ended: make(chan error, 1)}
+	g.client = &http.Client{
+		Transport:     &http.Transport{DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       bounded,
+	}
+	g.serve(cfg)
+	return g
+}
+
+func (g *running) serve(cfg config.Config) {
+	g.t.Helper()
+	logger, err := telemetry.NewLogger(g.log, "json", "debug")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	gateway, free, err := newGateway(cfg, logger)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	front, ops := listenAnywhere(g.t), listenAnywhere(g.t)
+	g.front, g.ops = "http://"+front.Addr().String(), "http://"+ops.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	g.end = cancel
+	go func() { g.ended <- gateway.Serve(ctx, front, ops) }()
+	g.t.Cleanup(func() {
+		g.client.CloseIdleConnections()
+		cancel()
+		if err := g.awaitEnd(); err != nil {
+			g.t.Errorf("the gateway ended with %v", err)
+		}
+		free()
+	})
+}
+
+// awaitEnd waits until the gateway has shut down.
+func (g *running) awaitEnd() error {
+	select {
+	case err := <-g.ended:
+		g.ended <- err
+		return err
+	case <-time.After(bounded):
+		return context.DeadlineExceeded
+	}
+}
+
+func listenAnywhere(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// answer is what a caller got.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// complete asks for a completion.
+func (g *running) complete(body string, header ...string) answer {
+	g.t.Helper()
+	return g.send("POST", completions, body, header...)
+}
+
+// send makes a request and reads the answer, which it holds to the contract. Header lines are
+// «Name: value»; one without a value takes the header away.
+func (g *running) send(method, path, body string, header ...string) answer {
+	g.t.Helper()
+	req := g.request(g.t.Context(), method, path, strings.NewReader(body), header...)
+	got := g.do(req)
+	mustKeepContract(g.t, path, got)
+	return got
+}
+
+// request builds a request that bears the token.
+func (g *running) request(ctx context.Context, method, path string, body io.Reader, header ...string) *http.Request {
+	g.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, g.front+path, body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+testToken)
+	req.Header.Set("Content-Type", "application/json")
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ":")
+		if value = strings.TrimPrefix(value, " "); value == "" {
+			req.Header.Del(name)
+			continue
+		}
+		req.Header.Add(name, value)
+		if name == "Authorization" || name == "Content-Type" {
+			req.Header.Set(name, value)
+		}
+	}
+	return req
+}
+
+func (g *running) do(req *http.Request) answer {
+	g.t.Helper()
+	resp, err := g.client.Do(req)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		g.t.Fatalf("the answer's body does not end well: %v\n%s", err, body)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body)}
+}
+
+// received is the one request that the backend got.
+func (g *running) received() *fakebackend.Request {
+	g.t.Helper()
+	all := g.backend.Requests()
+	if len(all) != 1 {
+		g.t.Fatalf("the backend got %d requests, want 1", len(all))
+	}
+	return all[0]
+}
+
+// metrics is what the operations listener tells of the gateway.
+func (g *running) metrics() string {
+	g.t.Helper()
+	req, err := http.NewRequestWithContext(g.t.Context(), "GET", g.ops+"/metrics", nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return g.do(req).body
+}
+
+// mustCount fails the test where a metric, given with its labels, is not what it should be.
+func (g *running) mustCount(metric, want string) {
+	g.t.Helper()
+	for line := range strings.Lines(g.metrics()) {
+		if value, ok := strings.CutPrefix(line, metric+" "); ok {
+			if value = strings.TrimSpace(value); value != want {
+				g.t.Errorf("%s is %s, want %s", metric, value, want)
+			}
+			return
+		}
+	}
+	if want != "0" {
+		g.t.Errorf("%s is not there, want %s", metric, want)
+	}
+}
+
+// mustMatchGolden compares with a file of testdata, to the byte.
+func mustMatchGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
