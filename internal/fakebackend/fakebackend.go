@@ -32,22 +32,22 @@ type Backend struct {
 
 // New starts a backend. Its first request is answered by the first reply, the next by the next, and
 // all further ones by the last. With no replies at all, every request is answered with 404.
-func New(t testing.TB, replies ...Reply) *Backend {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func New(tb testing.TB, replies ...Reply) *Backend {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatalf("listen: %v", err)
+		tb.Fatalf("listen: %v", err)
 	}
 	b := &Backend{
 		URL:      "http://" + listener.Addr().String(),
-		t:        t,
+		t:        tb,
 		listener: listener,
 		over:     make(chan struct{}),
 		replies:  replies,
 		conns:    map[net.Conn]struct{}{},
 	}
 	b.serving.Go(b.accept)
-	t.Cleanup(b.close)
+	tb.Cleanup(b.close)
 	return b
 }
 

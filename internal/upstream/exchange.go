@@ -34,7 +34,7 @@ func (c *Client) open(ctx context.Context, what call) (*exchange, error) {
 	if total := x.timeouts.Total; total > 0 {
 		x.ctx, x.free = context.WithTimeoutCause(x.ctx, total, &slow{"everything", total})
 	}
-	if err := x.roundTrip(c, what); err != nil {
+	if err := x.roundTrip(c, what); err != nil { //nolint:contextcheck // the exchange has the caller's, and its own end
 		x.close()
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (x *exchange) roundTrip(c *Client, what call) error {
 	if err != nil {
 		return err
 	}
-	x.response, err = c.transport.RoundTrip(r)
+	x.response, err = c.transport.RoundTrip(r) //nolint:bodyclose // close closes it
 	x.watch.stop()
 	if err != nil {
 		return x.failure(err)

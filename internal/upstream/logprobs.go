@@ -104,13 +104,14 @@ func (r *repair) legacy(content []byte, choice int64) []byte {
 		anyTop = anyTop || top != nil
 		offsets = append(offsets, strconv.AppendInt(nil, r.advance(choice, o), 10))
 	}
-	if !anyTop && len(items) > 0 {
-		tops = nil
+	topLogprobs := null
+	if anyTop || len(items) == 0 {
+		topLogprobs = array(tops)
 	}
 	return object{
 		{key: quote("tokens"), value: array(tokens)},
 		{key: quote("token_logprobs"), value: array(logprobs)},
-		{key: quote("top_logprobs"), value: arrayOrNull(tops, anyTop || len(items) == 0)},
+		{key: quote("top_logprobs"), value: topLogprobs},
 		{key: quote("text_offset"), value: array(offsets)},
 	}.bytes()
 }
@@ -120,13 +121,6 @@ func orNull(raw []byte, fits func([]byte) bool) []byte {
 		return raw
 	}
 	return null
-}
-
-func arrayOrNull(values [][]byte, is bool) []byte {
-	if !is {
-		return null
-	}
-	return array(values)
 }
 
 // likeliest turns [{"token":…,"logprob":…}] into {token: logprob}, nil where there is nothing in it.

@@ -62,7 +62,7 @@ func (s *Stream) take(event sse.Event) ([]byte, error) {
 	switch {
 	case event.Kind == sse.Error:
 		return nil, inBand(complaintIn(data))
-	case len(data) == 0:
+	case len(data) == 0, string(data) == "null": // llama.cpp's first event for several prompts is null
 		return nil, nil
 	case sse.IsDone(data):
 		s.whole = true

@@ -77,6 +77,7 @@ func TestStreams(t *testing.T) {
 		"the last usage counts":       {fakebackend.Data(chunkOf(" a", "null", `,"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}`), chunkOf(" b", `"stop"`, `,"usage":`+someUsage), "[DONE]"), true, []string{a, b, usageChunk(someUsage)}, "usage_place"},
 		"usage on both":               {fakebackend.Data(chunkOf(" a", "null", `,"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}`), usageChunk(someUsage), "[DONE]"), true, []string{a, usageChunk(someUsage)}, "usage_place"},
 		"empty choices":               {fakebackend.Data("{"+labels+`,"prompt_filter_results":[],"choices":[]}`, a, "[DONE]"), false, []string{"{" + labels + `,"prompt_filter_results":[],"choices":[]}`, a}, ""},
+		"null as the first event":     {fakebackend.Data("null", a, "[DONE]"), false, []string{a}, ""},
 		"comments and empty data":     {":\n\n: x\n\ndata:\n\n" + fakebackend.Data(a, "", "[DONE]"), false, []string{a}, ""},
 		"no space, CRLF":              {"data:" + a + "\r\n\r\ndata:[DONE]\r\n\r\n", false, []string{a}, ""},
 		"events with names":           {"event: message\nid: 1\nretry: 1\ndata: " + a + "\n\ndata: [DONE]", false, []string{a}, ""},
@@ -90,7 +91,8 @@ func TestStreams(t *testing.T) {
 				`{"object":"text_completion","id":"cmpl-` + requestID + `","created":1,"model":"m","system_fingerprint":"3","choices":[{"index":0,"text":" a","logprobs":null,"finish_reason":null}]}`,
 				`{"object":"text_completion","id":"cmpl-` + requestID + `","created":1,"model":"m","system_fingerprint":"3","choices":[{"index":0,"text":"","logprobs":null,"finish_reason":"stop"}]}`,
 				`{"id":"cmpl-` + requestID + `","object":"text_completion","created":1,"model":"m","choices":[],"usage":` + someUsage + "}",
-			}, "finish_reason id usage_place",
+			},
+			"finish_reason id usage_place",
 		},
 		"what the first chunk said": {
 			fakebackend.Data(a, `{"object":"chunk","model":"","choices":[{"text":"b"}]}`, "[DONE]"), false,
@@ -104,7 +106,8 @@ func TestStreams(t *testing.T) {
 			[]string{
 				legacyChunk("0", `[" é"]`, "[-1]", "[0]"), legacyChunk("1", `["xyz"]`, "[-1]", "[0]"),
 				legacyChunk("0", `["b","c"]`, "[-2,-3]", "[2,3]"), legacyChunk("1", `["d"]`, "[-4]", "[3]"),
-			}, "logprobs_chat",
+			},
+			"logprobs_chat",
 		},
 	}
 	for name, test := range tests {

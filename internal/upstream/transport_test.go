@@ -69,14 +69,22 @@ func TestTransportFailures(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// listen takes a port on which nobody answers.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	listener := listen(t)
 	_ = listener.Close()
-	_, err = newClient(t, "http://"+listener.Addr().String()).Complete(caller(t), plain())
+	_, err := newClient(t, "http://"+listener.Addr().String()).Complete(caller(t), plain())
 	if diff := cmp.Diff(upstreamError("The backend could not be reached."), toldOf(t, err)); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
@@ -101,13 +109,9 @@ func TestCertificateOfNobody(t *testing.T) {
 // TLS is part of connecting: a port that takes connections and says nothing is no backend.
 func TestConnectTimeout(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
+	listener := listen(t)
 	client := newClient(t, "https://"+listener.Addr().String(), timeouts(upstream.Timeouts{Connect: soon}))
-	_, err = client.Complete(caller(t), plain())
+	_, err := client.Complete(caller(t), plain())
 	if diff := cmp.Diff(timedOut(), toldOf(t, err)); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}

@@ -88,22 +88,22 @@ func (r *repairs) sorted() []string {
 }
 
 // newClient returns a client of the backend at base, with what set changes.
-func newClient(t testing.TB, base string, set ...func(*upstream.Options)) *upstream.Client {
-	t.Helper()
+func newClient(tb testing.TB, base string, set ...func(*upstream.Options)) *upstream.Client {
+	tb.Helper()
 	programs, err := schemas()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	u, err := url.Parse(base + "/v1")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	o := upstream.Options{Name: "main", BaseURL: u, Completion: programs.completion, Chunk: programs.chunk}
 	for _, f := range set {
 		f(&o)
 	}
 	c := upstream.New(o)
-	t.Cleanup(c.Close)
+	tb.Cleanup(c.Close)
 	return c
 }
 
@@ -117,9 +117,9 @@ func streamed() *completion.Request {
 }
 
 // caller is the context of a request as the server makes it.
-func caller(t testing.TB) context.Context {
-	t.Helper()
-	return completion.WithCall(t.Context(), &completion.Call{ID: requestID, UserAgent: "test/1"})
+func caller(tb testing.TB) context.Context {
+	tb.Helper()
+	return completion.WithCall(tb.Context(), &completion.Call{ID: requestID, UserAgent: "test/1"})
 }
 
 // complete asks a backend that answers with reply for a whole answer.
