@@ -10,6 +10,12 @@ import (
 	"github.com/specgate/specgate/internal/completion"
 )
 
+// In the form in which net/http keeps them: another would be made into it, and copied, at every look.
+const (
+	headerOrganization = "Openai-Organization"
+	headerProject      = "Openai-Project"
+)
+
 // authenticate finds who asks and for whom, from the headers alone.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -23,10 +29,10 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return apierror.InvalidAPIKey()
 		}
 		completion.CallOf(c.Request().Context()).Principal = principal
-		if !principal.MayActFor(h.Get("OpenAI-Organization")) {
+		if !principal.MayActFor(h.Get(headerOrganization)) {
 			return apierror.OrganizationNotAllowed()
 		}
-		if !principal.MayActIn(h.Get("OpenAI-Project")) {
+		if !principal.MayActIn(h.Get(headerProject)) {
 			return apierror.ProjectNotAllowed()
 		}
 		return next(c)
