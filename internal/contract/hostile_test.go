@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// much is the size of a hostile body.
-const much = 16 << 20
-
 // fill repeats items up to much bytes.
 func fill(head string, item func(i int) string, tail string) []byte {
 	var b bytes.Buffer

@@ -61,11 +61,18 @@ func (k *keys) add(sc *scope, doc, key []byte, start int) coming {
 	}
 }
 
-const firstSize = 8
+const (
+	firstSize = 8
+	// Up to here tables grow fourfold, which builds them anew half as often; above, memory counts.
+	largeSize = 1 << 18
+)
 
-// grow doubles the table, which is the last. It is built anew behind the old one and then moved.
+// grow enlarges the table, which is the last. It is built anew behind the old one and then moved.
 func (k *keys) grow(sc *scope, doc []byte) {
-	size := max(firstSize, 2*sc.size)
+	size := max(firstSize, 4*sc.size)
+	if sc.size >= largeSize {
+		size = 2 * sc.size
+	}
 	behind := sc.base + sc.size
 	k.extend(behind + size)
 	old, table := k.slots[sc.base:behind], k.slots[behind:]

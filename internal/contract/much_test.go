@@ -1,0 +1,6 @@
+//go:build !race
+
+package contract
+
+// much is the size of a hostile body.
+const much = 16 << 20
