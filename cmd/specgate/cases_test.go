@@ -65,6 +65,9 @@ func (g *running) mustRefuse(body string, want ...violation) {
 		g.t.Errorf("%s: got %d %s", abridged(body), got.status, abridged(got.body))
 		return
 	}
+	if e := got.error(g.t); e.Type != "invalid_request_error" || orNull(e.Code) != want[0].Type {
+		g.t.Errorf("%s: the error is %+v", abridged(body), e)
+	}
 	if diff := cmp.Diff(want, got.violations(g.t)); diff != "" {
 		g.t.Errorf("%s (-want +got):\n%s", abridged(body), diff)
 	}
@@ -172,7 +175,7 @@ func TestRulesAcrossFields(t *testing.T) {
 	t.Parallel()
 	g := start(t, func(c *fakebackend.Conn, r *fakebackend.Request) {
 		if strings.Contains(string(r.Body), `"stream":true`) {
-			fakebackend.Events(fakebackend.Data(event, "[DONE]"))(c, r)
+			fakebackend.Events(fakebackend.Data(first, "[DONE]"))(c, r)
 			return
 		}
 		fakebackend.JSON(200, answered)(c, r)

@@ -28,9 +28,8 @@ const (
 	testToken = "sg-test-token"
 	testKey   = "sk-backend-key"
 
-	completions   = "/v1/completions"
-	plainBody     = `{"model":"m","prompt":"x"}`
-	plainStreamed = `{"model":"m","prompt":"x","stream":true}`
+	completions = "/v1/completions"
+	plainBody   = `{"model":"m","prompt":"x"}`
 
 	answered = `{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{"text":" there","index":0,"logprobs":null,"finish_reason":"stop"}]}`
 
@@ -56,6 +55,18 @@ func start(t *testing.T, replies ...fakebackend.Reply) *running {
 	return startWith(t, "", replies...)
 }
 
+// script answers a request as the reply says that is kept under its x-request-id, so that many cases
+// share one gateway.
+type script map[string]fakebackend.Reply
+
+func (s script) reply(c *fakebackend.Conn, r *fakebackend.Request) {
+	reply, ok := s[r.Header.Get("X-Request-Id")]
+	if !ok {
+		reply = fakebackend.JSON(404, `{"error":{"message":"no reply is scripted"}}`)
+	}
+	reply(c, r)
+}
+
 // startWith runs a gateway with a configuration file. One that has upstreams names ${OPENAI_BASE_URL}.
 func startWith(t *testing.T, settings string, replies ...fakebackend.Reply) *running {
 	t.Helper()
@@ -73,8 +84,10 @@ func startWith(t *testing.T, settings string, replies ...fakebackend.Reply) *run
 			t.Fatal(err)
 		}
 	}
-	if strings.Contains(settings, "tokens:") {
-		delete(env, "SPECGATE_API_KEY")
+	for mark, name := range map[string]string{"tokens:": "SPECGATE_API_KEY", "base_url: 'http": "OPENAI_BASE_URL"} {
+		if strings.Contains(settings, mark) { // what a file says itself may not come from the environment as well
+			delete(env, name)
+		}
 	}
 	cfg, err := config.Load("", nil, func(name string) string { return env[name] })
 	if err != nil {
@@ -195,14 +208,26 @@ func (g *running) do(req *http.Request) answer {
 	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
-// received is the one request that the backend got.
-func (g *running) received() *fakebackend.Request {
+// in is the gateway for a subtest: what fails there is the subtest.
+func (g *running) in(t *testing.T) *running {
+	sub := *g
+	sub.t = t
+	return &sub
+}
+
+// received is the one request that the backend got under an id.
+func (g *running) received(id string) *fakebackend.Request {
 	g.t.Helper()
-	all := g.backend.Requests()
-	if len(all) != 1 {
-		g.t.Fatalf("the backend got %d requests, want 1", len(all))
+	var found []*fakebackend.Request
+	for _, r := range g.backend.Requests() {
+		if r.Header.Get("X-Request-Id") == id {
+			found = append(found, r)
+		}
 	}
-	return all[0]
+	if len(found) != 1 {
+		g.t.Fatalf("the backend got %d requests, want 1", len(found))
+	}
+	return found[0]
 }
 
 // metrics is what the operations listener tells of the gateway.
