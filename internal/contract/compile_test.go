@@ -11,12 +11,12 @@ import (
 )
 
 // compileYAML compiles a schema that is written in YAML; it may refer to #/components/schemas/Self.
-func compileYAML(tb testing.TB, schema string, facts ...string) (*Program, error) {
+func compileYAML(tb testing.TB, schema string) (*Program, error) {
 	tb.Helper()
 	indented := strings.ReplaceAll(strings.TrimSpace(schema), "\n", "\n      ")
 	doc := loadSpec(tb, []byte("openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths: {}\ncomponents:\n  schemas:\n"+
 		"    Self:\n      "+indented+"\n    Other:\n      type: string\n"))
-	return Compile(doc.Components.Schemas["Self"], facts...)
+	return Compile(doc.Components.Schemas["Self"])
 }
 
 func TestCompileRefuses(t *testing.T) {

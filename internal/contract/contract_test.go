@@ -31,6 +31,16 @@ func program(tb testing.TB, name string, facts ...string) *Program {
 	return p
 }
 
+// asInvalid is an error of Check as what it has to be.
+func asInvalid(tb testing.TB, err error) *Invalid {
+	tb.Helper()
+	var invalid *Invalid
+	if !errors.As(err, &invalid) || len(invalid.Violations) == 0 {
+		tb.Fatalf("Check gives %#v, not *Invalid with items", err)
+	}
+	return invalid
+}
+
 // violations checks a document, and that Accept and Check agree on it.
 func violations(tb testing.TB, p *Program, document string) []Violation {
 	tb.Helper()
@@ -41,9 +51,5 @@ func violations(tb testing.TB, p *Program, document string) []Violation {
 	if err == nil {
 		return nil
 	}
-	var invalid *Invalid
-	if !errors.As(err, &invalid) || len(invalid.Violations) == 0 {
-		tb.Fatalf("Check gives %#v, not *Invalid with items", err)
-	}
-	return invalid.Violations
+	return asInvalid(tb, err).Violations
 }

@@ -14,7 +14,8 @@ func TestSpans(t *testing.T) {
 		want     []string // "" where absent
 	}{
 		{
-			"CompletionRequest", []string{"model", "stream", "stream_options.include_usage"},
+			"CompletionRequest",
+			[]string{"model", "stream", "stream_options.include_usage"},
 			` { "stream_options" : { "include_usage" : true } , "stream":true, "prompt":"p", "mod\u0065l" : "a\"b" } `,
 			[]string{`"a\"b"`, "true", "true"},
 		},
@@ -22,13 +23,15 @@ func TestSpans(t *testing.T) {
 		{"CompletionRequest", []string{"prompt", "stream_options"}, with(`"stream_options":null`), []string{`"p"`, "null"}},
 		{"CompletionRequest", []string{"top_k", "stream_options.more"}, with(`"stream":true,"stream_options":{"more":[ 1 ]},"top_\u006b":1e2 `), []string{"1e2", "[ 1 ]"}},
 		{
-			"Completion", []string{"choices", "usage", "usage.total_tokens", "usage.prompt_tokens_details.cached_tokens", "error"},
+			"Completion",
+			[]string{"choices", "usage", "usage.total_tokens", "usage.prompt_tokens_details.cached_tokens", "error"},
 			`{"id":"c","object":"text_completion","created":1,"model":"m","choices":[ ],"usage":{"prompt_tokens":1,"completion_tokens":2,` +
 				`"total_tokens":3,"prompt_tokens_details":{"cached_tokens":null}}}`,
 			[]string{"[ ]", `{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"prompt_tokens_details":{"cached_tokens":null}}`, "3", "null", ""},
 		},
 		{
-			"CompletionChunk", []string{"error", "usage.total_tokens"},
+			"CompletionChunk",
+			[]string{"error", "usage.total_tokens"},
 			`{"error":{"message":"m"},"id":"c","object":"text_completion","created":1,"model":"m","choices":[],"usage":null}`,
 			[]string{`{"message":"m"}`, ""},
 		},
@@ -92,8 +95,10 @@ func TestResponses(t *testing.T) {
 			},
 		},
 		{"CompletionChunk", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":null}]}`, nil},
-		{"CompletionChunk", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":""}]}`,
-			one("literal_error", "Input should be 'stop', 'length' or 'content_filter'", "choices", 0, "finish_reason")},
+		{
+			"CompletionChunk", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":""}]}`,
+			one("literal_error", "Input should be 'stop', 'length' or 'content_filter'", "choices", 0, "finish_reason"),
+		},
 	}
 	for _, test := range tests {
 		if diff := cmp.Diff(test.want, violations(t, program(t, test.schema), test.document)); diff != "" {

@@ -94,7 +94,7 @@ func (s *scanner) numberValue(n *node) bool {
 	if !s.decimal(&d) {
 		return false
 	}
-	c := n.numbers.fault(&d)
+	c := n.fault(&d)
 	if c == 0 && n.enum != nil && !s.listed(n.enum, start) {
 		c = notListed
 	}
