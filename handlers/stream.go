@@ -69,6 +69,8 @@ func (e *eventWriter) open(header http.Header) error {
 	h["Content-Type"] = []string{"text/event-stream; charset=utf-8"}
 	h["Cache-Control"] = []string{"no-cache"}
 	h["X-Accel-Buffering"] = []string{"no"}
+	e.mu.Lock() // the first comment may be due before the headers are out
+	defer e.mu.Unlock()
 	e.w.WriteHeader(http.StatusOK)
 	if e.keepalive > 0 {
 		e.silent = time.AfterFunc(e.keepalive, e.ping)
@@ -95,13 +97,17 @@ func (e *eventWriter) done() error {
 	return nil
 }
 
-// fail ends a stream that broke.
+// fail ends a stream that broke. Nothing follows its event, not even a comment.
 func (e *eventWriter) fail(cause error) error {
 	body, err := json.Marshal(gen.Error{Error: apierror.From(cause).Object()})
 	if err != nil {
 		return fmt.Errorf("encode error event: %w", err)
 	}
-	return e.event(body)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended = true
+	e.buf = sse.AppendData(e.buf[:0], body)
+	return e.send()
 }
 
 // ping tells whoever waits that the stream lives: proxies cut a connection that is silent for long.
