@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 
 	"github.com/specgate/specgate/gen"
@@ -22,7 +23,7 @@ import (
 func (s *Server) renderError(err error, c echo.Context) {
 	e, detail := s.describe(err, c)
 	call := completion.CallOf(c.Request().Context())
-	call.ErrorCode = e.Code
+	call.ErrorCode = s.loggable(e.Code)
 	s.logCause(c, e)
 	if c.Response().Committed || e.Status == apierror.StatusClientClosed {
 		return
@@ -117,6 +118,26 @@ func hint(path string) string {
 	}
 }
 
+// codesOf are the codes of errors that the contract lists, and the one that is never sent.
+func codesOf(doc *openapi3.T) map[string]bool {
+	codes := map[string]bool{"": true, apierror.ClientClosed(nil).Code: true}
+	for schema, property := range map[string]string{"ErrorObject": "code", "Violation": "type"} {
+		listed, _ := doc.Components.Schemas[schema].Value.Properties[property].Value.Extensions["x-extensible-enum"].([]any)
+		for _, code := range listed {
+			codes[fmt.Sprint(code)] = true
+		}
+	}
+	return codes
+}
+
+// loggable is a code as the log may name it: what a backend calls its errors is its own word.
+func (s *Server) loggable(code string) string {
+	if s.codes[code] {
+		return code
+	}
+	return "other"
+}
+
 // logCause leaves a line on what went wrong here or behind us; a caller's own faults are in the
 // access log alone.
 func (s *Server) logCause(c echo.Context, e *apierror.Error) {
@@ -127,7 +148,7 @@ func (s *Server) logCause(c echo.Context, e *apierror.Error) {
 	s.options.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
 		slog.String("id", completion.CallOf(ctx).ID),
 		slog.Int("status", e.Status),
-		slog.String("code", e.Code),
+		slog.String("code", s.loggable(e.Code)),
 		slog.String("cause", e.Cause.Error()),
 	)
 }

@@ -4,10 +4,9 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 	swagger "github.com/swaggest/swgui/v5emb"
-
-	"github.com/specgate/specgate/internal/contract"
 )
 
 // The pages beside the contract's routes. They need no token.
@@ -29,11 +28,7 @@ func isPage(route string) bool {
 }
 
 // addPages adds the pages. The contract is served as the file's own bytes, and once more as JSON.
-func (s *Server) addPages(spec []byte) error {
-	doc, err := contract.Load(spec)
-	if err != nil {
-		return err
-	}
+func (s *Server) addPages(doc *openapi3.T, spec []byte) error {
 	asJSON, err := doc.MarshalJSON()
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/auth"
+	"github.com/specgate/specgate/internal/contract"
 )
 
 // Authenticator knows who bears a token.
@@ -62,6 +63,7 @@ type Server struct {
 	options  Options
 	echo     *echo.Echo
 	flight   inflight
+	codes    map[string]bool // of errors, that the log may name
 	draining atomic.Bool
 	base     context.Context // of every request; its cause says why the server ended them
 	cancel   context.CancelCauseFunc
@@ -75,7 +77,12 @@ func New(o Options) (*Server, error) {
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.Binder = binder{}
 	s.echo.HTTPErrorHandler = s.renderError
-	contract, err := newValidator(o.Spec)
+	doc, err := contract.Load(o.Spec)
+	if err != nil {
+		return nil, err
+	}
+	s.codes = codesOf(doc)
+	validate, err := newValidator(o.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("compile the contract: %w", err)
 	}
@@ -90,14 +97,14 @@ func New(o Options) (*Server, error) {
 	operation := []echo.MiddlewareFunc{
 		s.authenticate, // who asks, for whom; the body is still unread
 		s.admit,        // not more at one time than the gateway can hold
-		contract,       // reads the body, and refuses what breaks the contract
+		validate,       // reads the body, and refuses what breaks the contract
 	}
 	gen.RegisterHandlersWithOptions(s.echo, gen.NewStrictHandler(o.API, nil), gen.RegisterHandlersOptions{
 		OperationMiddlewares: map[string][]echo.MiddlewareFunc{
 			"createCompletion": operation, "listModels": operation, "retrieveModel": operation,
 		},
 	})
-	if err := s.addPages(o.Spec); err != nil {
+	if err := s.addPages(doc, o.Spec); err != nil {
 		return nil, err
 	}
 	return s, nil
