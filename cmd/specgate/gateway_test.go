@@ -167,7 +167,7 @@ func (g *running) send(method, path, body string, header ...string) answer {
 	g.t.Helper()
 	req := g.request(g.t.Context(), method, path, strings.NewReader(body), header...)
 	got := g.do(req)
-	mustKeepContract(g.t, path, got)
+	mustKeepContract(g.t, req.URL.Path, got)
 	return got
 }
 
