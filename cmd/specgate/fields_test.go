@@ -38,8 +38,11 @@ func requestFields(t *testing.T) openapi3.Schemas {
 
 // with is a request that has one field more.
 func with(name, value string) string {
-	if name == "model" {
+	switch name {
+	case "model":
 		return fmt.Sprintf(`{"model":%s,"prompt":"x"}`, value)
+	case "prompt":
+		return fmt.Sprintf(`{"model":"m","prompt":%s}`, value)
 	}
 	return fmt.Sprintf(`{"model":"m","prompt":"x",%q:%s}`, name, value)
 }
