@@ -63,6 +63,6 @@ cover: ## Say how much of the code the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
 	$(GO) tool cover -func=coverage.out | tail -1
 
-test-llamacpp: ## Run against a real llama.cpp server and a small real model (needs Python, 300 MB)
+test-llamacpp: ## Run against a real llama.cpp server and a small real model (needs Python, 600 MB)
 	.ci/llamacpp setup
-	$(GO) test -tags llamacpp -count=1 -v -run LlamaCpp ./cmd/specgate
+	$(GO) test -tags llamacpp -count=1 -timeout 15m -v -run LlamaCpp ./cmd/specgate

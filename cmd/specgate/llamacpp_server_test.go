@@ -1,0 +1,249 @@
+//go:build llamacpp
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/specgate/specgate/internal/config"
+)
+
+// llamaPatience is for an answer of a few tokens, on a machine that is busy with other tests too.
+const llamaPatience = time.Minute
+
+// llama is a gateway in front of a llama.cpp server with a small real model.
+type llama struct {
+	*running
+	url string // of llama.cpp itself, with no path
+}
+
+// startLlama serves the model on a free port until the test ends, with a gateway in front of it.
+func startLlama(t *testing.T) *llama {
+	t.Helper()
+	l := &llama{
+		url: serveLlama(t),
+		running: &running{
+			t: t, log: newLogbook(), ended: make(chan error, 1),
+			client: &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: llamaPatience},
+		},
+	}
+	l.awaitHealth()
+	cfg := config.Default()
+	cfg.Auth.Tokens = []config.Token{{Name: "test", Token: config.NewSecret(testToken)}}
+	cfg.Shutdown.Drain = 5 * time.Second
+	backend := config.DefaultBackend()
+	backend.BaseURL = l.url + "/v1"
+	cfg.Upstreams = map[string]config.Backend{"default": backend}
+	l.serve(cfg)
+	return l
+}
+
+// serveLlama runs .ci/llamacpp and returns http://host:port.
+func serveLlama(t *testing.T) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "../../.ci/llamacpp", "serve", "0")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	said := newLogbook()
+	cmd.Stderr = said
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address := make(chan string, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(address)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
+				address <- url
+			}
+		}
+		_ = cmd.Wait() // it is killed
+	}()
+	t.Cleanup(func() { <-ended })
+	select {
+	case url := <-address:
+		if url != "" {
+			return url
+		}
+		<-ended
+		t.Fatalf("llama.cpp did not start: %s", said)
+	case <-time.After(2 * time.Minute):
+		t.Fatal("llama.cpp does not listen")
+	}
+	return ""
+}
+
+// fetch asks llama.cpp itself, past the gateway.
+func (l *llama) fetch(path string) answer {
+	l.t.Helper()
+	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, l.url+path, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return l.do(req)
+}
+
+func (l *llama) awaitHealth() {
+	l.t.Helper()
+	for deadline := time.Now().Add(llamaPatience); l.fetch("/health").status != http.StatusOK; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			l.t.Fatal("llama.cpp does not get healthy")
+		}
+	}
+}
+
+// busy tells how many slots of llama.cpp generate.
+func (l *llama) busy() int {
+	l.t.Helper()
+	var slots []struct {
+		Busy bool `json:"is_processing"`
+	}
+	if err := json.Unmarshal([]byte(l.fetch("/slots").body), &slots); err != nil {
+		l.t.Fatal(err)
+	}
+	n := 0
+	for _, s := range slots {
+		if s.Busy {
+			n++
+		}
+	}
+	return n
+}
+
+// llamaPiece is what these tests look at in an answer, or in a chunk of a stream.
+type llamaPiece struct {
+	ID      string
+	Choices []struct {
+		Text         string
+		Index        int
+		Logprobs     *llamaLogprobs
+		FinishReason *string `json:"finish_reason"`
+	}
+	Usage *struct {
+		Prompt     int `json:"prompt_tokens"`
+		Completion int `json:"completion_tokens"`
+		Total      int `json:"total_tokens"`
+	}
+}
+
+type llamaLogprobs struct {
+	Tokens  []*string
+	Each    []*float64           `json:"token_logprobs"`
+	Top     []map[string]float64 `json:"top_logprobs"`
+	Offsets []int                `json:"text_offset"`
+}
+
+// ask returns a completion, or the chunks of a stream that has ended in [DONE]. The harness holds
+// every one of them to openapi.yaml.
+func (l *llama) ask(body string) []llamaPiece {
+	l.t.Helper()
+	got := l.complete(body, "OpenAI-Organization: 5eb7cf5a86d9755df3a6c593", "OpenAI-Project: 5eb7cf5a86d9755df3a6c593")
+	if got.status != http.StatusOK {
+		l.t.Fatalf("got %d: %s", got.status, got.body)
+	}
+	if got.header.Get("Content-Type") == "application/json" {
+		return []llamaPiece{l.read(got.body)}
+	}
+	events, whole := strings.CutSuffix(got.body, "data: [DONE]\n\n")
+	if !whole {
+		l.t.Fatalf("the stream does not end in [DONE]: %s", got.body)
+	}
+	var all []llamaPiece
+	for line := range strings.Lines(events) {
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			all = append(all, l.read(data))
+		}
+	}
+	return all
+}
+
+func (l *llama) read(document string) llamaPiece {
+	l.t.Helper()
+	var p llamaPiece
+	if err := json.Unmarshal([]byte(document), &p); err != nil {
+		l.t.Fatalf("%v: %s", err, document)
+	}
+	return p
+}
+
+// llamaChoice is one choice of an answer, or all the pieces of one of a stream.
+type llamaChoice struct {
+	text, reason string
+	logprobs     *llamaLogprobs
+}
+
+// join puts the pieces of each choice together, in the order of their index.
+func (l *llama) join(pieces []llamaPiece) []llamaChoice {
+	l.t.Helper()
+	var out []llamaChoice
+	for _, piece := range pieces {
+		if piece.ID != pieces[0].ID {
+			l.t.Errorf("a chunk is called %s in a stream that is called %s", piece.ID, pieces[0].ID)
+		}
+		for _, p := range piece.Choices {
+			for p.Index >= len(out) {
+				out = append(out, llamaChoice{})
+			}
+			c := &out[p.Index]
+			if c.reason != "" {
+				l.t.Errorf("choice %d goes on after its finish_reason", p.Index)
+			}
+			c.text += p.Text
+			c.logprobs = c.logprobs.and(p.Logprobs)
+			if p.FinishReason != nil {
+				c.reason = *p.FinishReason
+			}
+		}
+	}
+	return out
+}
+
+func (lp *llamaLogprobs) and(more *llamaLogprobs) *llamaLogprobs {
+	switch {
+	case lp == nil:
+		return more
+	case more == nil:
+		return lp
+	}
+	return &llamaLogprobs{
+		append(lp.Tokens, more.Tokens...), append(lp.Each, more.Each...),
+		append(lp.Top, more.Top...), append(lp.Offsets, more.Offsets...),
+	}
+}
+
+// one asks for a completion of one choice, whole or streamed.
+func (l *llama) one(body string) llamaChoice {
+	l.t.Helper()
+	choices := l.join(l.ask(body))
+	if len(choices) != 1 {
+		l.t.Fatalf("got %d choices, want 1", len(choices))
+	}
+	return choices[0]
+}
+
+// mustSay compares the texts of the choices that a request gets.
+func (l *llama) mustSay(body string, want ...string) {
+	l.t.Helper()
+	choices := l.join(l.ask(body))
+	if len(choices) != len(want) {
+		l.t.Errorf("%s: got %d choices, want %d", body, len(choices), len(want))
+	}
+	for i, c := range choices[:min(len(choices), len(want))] {
+		if c.text != want[i] || c.reason != "length" {
+			l.t.Errorf("%s: choice %d is %q, which ends by %q; want %q", body, i, c.text, c.reason, want[i])
+		}
+	}
+}
