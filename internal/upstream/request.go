@@ -47,6 +47,9 @@ func (c *Client) request(ctx context.Context, what call) (*http.Request, error) 
 	if c.options.APIKey != "" {
 		set("Authorization", "Bearer "+c.options.APIKey)
 	}
+	// llama.cpp closes the connection of each stream when it is over, after it has promised to keep it,
+	// and the next request on it would be lost. A new connection costs little where it needs no TLS.
+	r.Close = what.accept == streamType && r.URL.Scheme == "http"
 	set("Accept", what.accept)
 	set("User-Agent", userAgent)
 	set("User-Agent", from.UserAgent)

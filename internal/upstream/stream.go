@@ -106,7 +106,7 @@ func (s *Stream) broken(err error) error {
 
 // Close gives the backend up at once, unless it is done. It never fails.
 func (s *Stream) Close() error {
-	if s.whole {
+	if s.whole && !s.exchange.response.Request.Close {
 		s.exchange.drain()
 	}
 	s.exchange.close()
