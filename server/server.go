@@ -82,7 +82,10 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.codes = codesOf(doc)
-	validate, err := newValidator(o.Spec)
+	if err := s.addPages(doc, o.Spec); err != nil {
+		return nil, err
+	}
+	validate, err := newValidator(doc) // from here on the document is the validator's
 	if err != nil {
 		return nil, fmt.Errorf("compile the contract: %w", err)
 	}
@@ -104,9 +107,6 @@ func New(o Options) (*Server, error) {
 			"createCompletion": operation, "listModels": operation, "retrieveModel": operation,
 		},
 	})
-	if err := s.addPages(doc, o.Spec); err != nil {
-		return nil, err
-	}
 	return s, nil
 }
 

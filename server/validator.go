@@ -21,12 +21,9 @@ import (
 const mediaJSON = "application/json"
 
 // newValidator makes the middleware that holds a request to the contract: echo-middleware looks at
-// route, headers and media type, and hands the body to the compiled program of its schema.
-func newValidator(spec []byte) (echo.MiddlewareFunc, error) {
-	doc, err := contract.Load(spec)
-	if err != nil {
-		return nil, err
-	}
+// route, headers and media type, and hands the body to the compiled program of its schema. It changes
+// doc, and keeps it.
+func newValidator(doc *openapi3.T) (echo.MiddlewareFunc, error) {
 	if err := prepare(doc); err != nil {
 		return nil, err
 	}
@@ -43,7 +40,7 @@ func newValidator(spec []byte) (echo.MiddlewareFunc, error) {
 	}), nil
 }
 
-// prepare makes the validator's own copy of the contract. Servers would have the Host checked, and
+// prepare makes of the contract what the validator reads. Servers would have the Host checked, and
 // security is long settled. A path parameter that ends its path may hold slashes. Each body's schema
 // gives way to the program that was compiled from it.
 func prepare(doc *openapi3.T) error {
@@ -65,7 +62,7 @@ func prepare(doc *openapi3.T) error {
 	return nil
 }
 
-// extProgram is where the program of a body stands in the validator's copy of the contract.
+// extProgram is where the program of a body stands in what prepare makes of the contract.
 const extProgram = "x-program"
 
 func compileBody(operation *openapi3.Operation) error {
