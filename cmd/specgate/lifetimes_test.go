@@ -221,64 +221,42 @@ func TestBackendStallsInAStream(t *testing.T) {
 	}
 }
 
+// A backend that breaks its connection in a stream is told of in the stream, which ends well itself.
+func TestBackendBreaksAStream(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(c *fakebackend.Conn){
+		"closed":            func(c *fakebackend.Conn) { c.Close() },
+		"closed midway":     func(c *fakebackend.Conn) { c.Send("ff\r\ndata: {"); c.Close() },
+		"reset":             func(c *fakebackend.Conn) { c.Reset() },
+		"chunk of nonsense": func(c *fakebackend.Conn) { c.Send("nonsense\r\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read := make(chan struct{})
+			g := start(t, func(c *fakebackend.Conn, _ *fakebackend.Request) {
+				c.Head(200, fakebackend.EventStream)
+				c.Chunk(fakebackend.Data(first))
+				c.Await(read)
+				end(c)
+			})
+			_, in, _ := g.open(streamed)
+			begin := readLine(t, in)
+			close(read)
+			text := begin + readRest(t, in)
+			mustBeStream(t, text)
+			golden := "stream_cut_in_event"
+			if name == "chunk of nonsense" {
+				golden = "unreadable"
+			}
+			mustMatchGolden(t, golden, text)
+		})
+	}
+}
+
 // The keepalive is the gateway's own: comments from the backend keep it waiting, but reach nobody.
 func TestCommentsKeepABackendAlive(t *testing.T) {
 	t.Parallel()
 	const comments = 20 // and as many milliseconds between them, which is longer than the timeout
 	g := startWith(t, shortPatience, fakebackend.Events(append(strings.SplitAfter(many(comments, ":\n\n"), "\n\n")[:comments], whole)...))
 	mustMatchGolden(t, "stream_plain", g.complete(streamed).body)
-}
-
-// A stream that outlives the drain is told so, and ends well; one that does not is finished.
-func TestShutdownCancelsAStream(t *testing.T) {
-	t.Parallel()
-	g := startWith(t, "shutdown: {drain: 50ms}\n", func(c *fakebackend.Conn, _ *fakebackend.Request) {
-		c.Head(200, fakebackend.EventStream)
-		c.Chunk(fakebackend.Data(first))
-		c.Await(nil)
-	})
-	_, in, _ := g.open(streamed)
-	begin := readLine(t, in)
-	g.end()
-	text := begin + readRest(t, in)
-	mustBeStream(t, text)
-	mustMatchGolden(t, "shutdown", text)
-	if err := g.awaitEnd(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestShutdownCancelsAPlainRequest(t *testing.T) {
-	t.Parallel()
-	reached := make(chan struct{})
-	g := startWith(t, "shutdown: {drain: 50ms}\n", func(c *fakebackend.Conn, _ *fakebackend.Request) {
-		close(reached)
-		c.Await(nil)
-	})
-	answers := make(chan answer, 1)
-	go func() { answers <- g.complete(plainBody) }()
-	<-reached
-	g.end()
-	got := <-answers
-	if e := got.error(t); got.status != 503 || orNull(e.Code) != "unavailable" || e.Type != "server_error" || got.header.Get("Retry-After") == "" {
-		t.Errorf("got %d %v %s", got.status, got.header, got.body)
-	}
-}
-
-func TestShutdownLetsAStreamFinish(t *testing.T) {
-	t.Parallel()
-	draining := make(chan struct{})
-	g := start(t, func(c *fakebackend.Conn, _ *fakebackend.Request) {
-		c.Head(200, fakebackend.EventStream)
-		c.Chunk(fakebackend.Data(first))
-		c.Await(draining)
-		c.Chunk(fakebackend.Data(last, "[DONE]"))
-		c.End()
-	})
-	_, in, _ := g.open(streamed)
-	begin := readLine(t, in)
-	g.end()
-	g.log.await(t, `"msg":"shutting down"`)
-	close(draining)
-	mustMatchGolden(t, "stream_plain", begin+readRest(t, in))
 }

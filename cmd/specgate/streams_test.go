@@ -40,6 +40,8 @@ var transcripts = []struct {
 	{"extras", streamed, fakebackend.Data(
 		`{ "id":"cmpl-1", "object":"text_completion","created":1767225600,"model":"m","big":12345678901234567890,"float":1.50,"html":"<b>&\u2028",`+
 			`"choices":[{"text":"😀\ud83d\ude00","index":0,"logprobs":null,"finish_reason":null,"stop_reason":null,"token_ids":[1,2]}],"usage":null}`, "[DONE]")},
+	{"asked_in_escapes", `{"model":"m","prompt":"x","str\u0065am": true ,"stream_options":{"includ\u0065_usage":true}}`,
+		fakebackend.Data(first, `{`+names+`,"choices":[],"usage":`+someUsage+`}`, "[DONE]")},
 	{"several_lines", streamed, "data: {" + names + ",\ndata: \"choices\":[{\"text\":\" a\",\r\ndata:\"index\":0,\"logprobs\":null,\"finish_reason\":null}]}\n\n" + fakebackend.Data("[DONE]")},
 	{"two_prompts", streamed, fakebackend.Data(
 		choice(`{"text":"a","index":0,"logprobs":null,"finish_reason":null}`), choice(`{"text":"b","index":1,"logprobs":null,"finish_reason":null}`),
