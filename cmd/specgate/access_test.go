@@ -75,8 +75,11 @@ limits: {body_timeout: 100ms}
 		t.Errorf("an allowed model, escaped: got %d %s", got.status, got.body)
 	}
 	for _, header := range [][]string{
-		{bound}, {bound, "OpenAI-Organization: org-one", "OpenAI-Project: proj_one"}, {"Authorization: bEARER sg-test-token"},
-		{"OpenAI-Organization: 5eb7cf5a86d9755df3a6c593", "OpenAI-Project: 5eb7cf5a86d9755df3a6c593"}, {"OpenAI-Organization: org-any", "OpenAI-Project: proj_any"},
+		{bound},
+		{bound, "OpenAI-Organization: org-one", "OpenAI-Project: proj_one"},
+		{"Authorization: bEARER sg-test-token"},
+		{"OpenAI-Organization: 5eb7cf5a86d9755df3a6c593", "OpenAI-Project: 5eb7cf5a86d9755df3a6c593"},
+		{"OpenAI-Organization: org-any", "OpenAI-Project: proj_any"},
 		{"Content-Type: APPLICATION/json; charset=UTF-8; x=y"},
 	} {
 		if got := g.complete(llama, header...); got.status != 200 {
@@ -109,7 +112,7 @@ func TestTooManyAtOneTime(t *testing.T) {
 		c.Head(200, fakebackend.EventStream)
 		c.Await(nil)
 	})
-	g.open(streamed)
+	g.open()
 	got := g.complete(plainBody)
 	if e := tell(t, got); e.Status != 503 || e.Type != "server_error" || e.Code != "unavailable" || e.RetryAfter == "" {
 		t.Errorf("got %+v", e)

@@ -69,7 +69,8 @@ var repairs = map[string]struct {
 }{
 	"logprobs missing": { // Ollama
 		answerWith(`{"text":"a","index":0,"finish_reason":"stop"}`),
-		answerWith(`{"text":"a","index":0,"finish_reason":"stop","logprobs":null}`), []string{"logprobs_missing"},
+		answerWith(`{"text":"a","index":0,"finish_reason":"stop","logprobs":null}`),
+		[]string{"logprobs_missing"},
 	},
 	"logprobs of a chat": { // llama.cpp
 		answerWith(`{"text":"é a","index":0,"logprobs":{"content":[` +
@@ -80,11 +81,13 @@ var repairs = map[string]struct {
 	},
 	"logprobs that are none": {
 		answerWith(`{"text":"a","index":0,"logprobs":{"tokens":[5],"token_logprobs":[-1],"top_logprobs":[{"a":"x"}],"text_offset":["0"]},"finish_reason":"stop"}`),
-		answerWith(`{"text":"a","index":0,"logprobs":{"tokens":null,"token_logprobs":[-1],"top_logprobs":null,"text_offset":null},"finish_reason":"stop"}`), []string{"logprobs"},
+		answerWith(`{"text":"a","index":0,"logprobs":{"tokens":null,"token_logprobs":[-1],"top_logprobs":null,"text_offset":null},"finish_reason":"stop"}`),
+		[]string{"logprobs"},
 	},
 	"finish_reason of TGI": {
 		answerWith(`{"text":"a","index":0,"logprobs":null,"finish_reason":"eos_token"},{"text":"b","index":1,"logprobs":null,"finish_reason":"stop_sequence"}`),
-		answerWith(`{"text":"a","index":0,"logprobs":null,"finish_reason":"stop"},{"text":"b","index":1,"logprobs":null,"finish_reason":"stop"}`), []string{"finish_reason"},
+		answerWith(`{"text":"a","index":0,"logprobs":null,"finish_reason":"stop"},{"text":"b","index":1,"logprobs":null,"finish_reason":"stop"}`),
+		[]string{"finish_reason"},
 	},
 	"finish_reason load":    {answerWith(strings.Replace(fine, `"stop"`, `"load"`, 1)), answerWith(fine), []string{"finish_reason"}},
 	"finish_reason abort":   {answerWith(strings.Replace(fine, `"stop"`, `"abort"`, 1)), answerWith(fine), []string{"finish_reason"}},
@@ -93,13 +96,15 @@ var repairs = map[string]struct {
 	"finish_reason missing": {answerWith(strings.Replace(fine, `,"finish_reason":"stop"`, ``, 1)), answerWith(fine), []string{"finish_reason"}},
 	"index missing": {
 		answerWith(`{"text":"a","logprobs":null,"finish_reason":"stop"},{"text":"b","logprobs":null,"finish_reason":"stop"}`),
-		answerWith(`{"text":"a","logprobs":null,"finish_reason":"stop","index":0},{"text":"b","logprobs":null,"finish_reason":"stop","index":1}`), []string{"index"},
+		answerWith(`{"text":"a","logprobs":null,"finish_reason":"stop","index":0},{"text":"b","logprobs":null,"finish_reason":"stop","index":1}`),
+		[]string{"index"},
 	},
 	"index wrong": {answerWith(strings.Replace(fine, `"index":0`, `"index":"0"`, 1)), answerWith(fine), []string{"index"}},
 	"index below": {answerWith(strings.Replace(fine, `"index":0`, `"index":-1`, 1)), answerWith(fine), []string{"index"}},
 	"id empty": { // TGI
 		`{"id":"","object":"text_completion","created":1,"model":"m","choices":[` + fine + `]}`,
-		`{"id":"ID","object":"text_completion","created":1,"model":"m","choices":[` + fine + `]}`, []string{"id"},
+		`{"id":"ID","object":"text_completion","created":1,"model":"m","choices":[` + fine + `]}`,
+		[]string{"id"},
 	},
 	"object of a chat":   {`{"id":"i","object":"chat.completion","created":1,"model":"m","choices":[` + fine + `]}`, `{"id":"i","object":"text_completion","created":1,"model":"m","choices":[` + fine + `]}`, []string{"object"}},
 	"created wrong":      {`{"id":"i","object":"text_completion","created":"now","model":"m","choices":[` + fine + `]}`, `{"id":"i","object":"text_completion","created":NOW,"model":"m","choices":[` + fine + `]}`, []string{"created"}},

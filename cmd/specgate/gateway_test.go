@@ -210,6 +210,7 @@ func (g *running) do(req *http.Request) answer {
 
 // in is the gateway for a subtest: what fails there is the subtest.
 func (g *running) in(t *testing.T) *running {
+	t.Helper()
 	sub := *g
 	sub.t = t
 	return &sub

@@ -12,18 +12,18 @@ import (
 	"github.com/specgate/specgate/internal/fakebackend"
 )
 
-// open asks for a completion and returns with the headers; the events are read from the returned
-// reader as they come. cancel is the caller who leaves.
-func (g *running) open(body string) (resp *http.Response, events *bufio.Reader, cancel context.CancelFunc) {
+// open asks for a stream, and returns with its headers; the events are read as they come.
+func (g *running) open() *bufio.Reader {
 	g.t.Helper()
-	ctx, cancel := context.WithCancel(g.t.Context())
-	g.t.Cleanup(cancel)
-	resp, err := g.client.Do(g.request(ctx, "POST", completions, strings.NewReader(body)))
+	resp, err := g.client.Do(g.request(g.t.Context(), "POST", completions, strings.NewReader(streamed)))
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp, bufio.NewReader(resp.Body), cancel
+	if resp.StatusCode != http.StatusOK {
+		g.t.Fatalf("got %d", resp.StatusCode)
+	}
+	return bufio.NewReader(resp.Body)
 }
 
 // readLine reads the next line of a stream, which is there without anything further being sent.
@@ -57,10 +57,7 @@ func TestStreamPassesOnAtOnce(t *testing.T) {
 		c.Chunk(fakebackend.Data(last, "[DONE]"))
 		c.End()
 	})
-	resp, in, _ := g.open(streamed)
-	if resp.StatusCode != 200 {
-		t.Errorf("status %d", resp.StatusCode)
-	}
+	in := g.open()
 	close(headersSeen)
 	if line := readLine(t, in); line != "data: "+first+"\n" {
 		t.Errorf("got %q", line)
@@ -80,7 +77,7 @@ func TestKeepalive(t *testing.T) {
 		c.Chunk(fakebackend.Data(last, "[DONE]"))
 		c.End()
 	})
-	_, in, _ := g.open(streamed)
+	in := g.open()
 	if line := readLine(t, in); line != ": ping\n" {
 		t.Fatalf("got %q", line)
 	}
@@ -210,8 +207,10 @@ func TestBackendStallsInAStream(t *testing.T) {
 		"before the first event": {shortPatience, "", "stall_at_once"},
 		"between events":         {shortPatience, fakebackend.Data(first), "stall"},
 		"within an event":        {shortPatience, fakebackend.Data(first) + "data: {", "stall"},
-		"in total": {"upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', timeouts: {idle: 0s, total: 300ms}}}\n",
-			fakebackend.Data(first), "stall"},
+		"in total": {
+			"upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', timeouts: {idle: 0s, total: 300ms}}}\n",
+			fakebackend.Data(first), "stall",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -239,7 +238,7 @@ func TestBackendBreaksAStream(t *testing.T) {
 				c.Await(read)
 				end(c)
 			})
-			_, in, _ := g.open(streamed)
+			in := g.open()
 			begin := readLine(t, in)
 			close(read)
 			text := begin + readRest(t, in)

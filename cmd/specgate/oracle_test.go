@@ -141,9 +141,11 @@ func mustBeEvent(t *testing.T, data string) (last bool) {
 		return true
 	}
 	mustKeepSchema(t, "CompletionChunk", data)
-	var usage struct{ Prompt_tokens, Completion_tokens, Total_tokens int } //nolint:revive // the JSON's names
+	var usage struct {
+		Total int `json:"total_tokens"`
+	}
 	if raw := doc["usage"]; raw != nil && !bytes.Equal(raw, []byte("null")) {
-		if err := json.Unmarshal(raw, &usage); err != nil || usage.Total_tokens == 0 {
+		if err := json.Unmarshal(raw, &usage); err != nil || usage.Total == 0 {
 			t.Errorf("usage %s, %v", raw, err)
 		}
 	}

@@ -40,8 +40,10 @@ var transcripts = []struct {
 	{"extras", streamed, fakebackend.Data(
 		`{ "id":"cmpl-1", "object":"text_completion","created":1767225600,"model":"m","big":12345678901234567890,"float":1.50,"html":"<b>&\u2028",`+
 			`"choices":[{"text":"😀\ud83d\ude00","index":0,"logprobs":null,"finish_reason":null,"stop_reason":null,"token_ids":[1,2]}],"usage":null}`, "[DONE]")},
-	{"asked_in_escapes", `{"model":"m","prompt":"x","str\u0065am": true ,"stream_options":{"includ\u0065_usage":true}}`,
-		fakebackend.Data(first, `{`+names+`,"choices":[],"usage":`+someUsage+`}`, "[DONE]")},
+	{
+		"asked_in_escapes", `{"model":"m","prompt":"x","str\u0065am": true ,"stream_options":{"includ\u0065_usage":true}}`,
+		fakebackend.Data(first, `{`+names+`,"choices":[],"usage":`+someUsage+`}`, "[DONE]"),
+	},
 	{"several_lines", streamed, "data: {" + names + ",\ndata: \"choices\":[{\"text\":\" a\",\r\ndata:\"index\":0,\"logprobs\":null,\"finish_reason\":null}]}\n\n" + fakebackend.Data("[DONE]")},
 	{"two_prompts", streamed, fakebackend.Data(
 		choice(`{"text":"a","index":0,"logprobs":null,"finish_reason":null}`), choice(`{"text":"b","index":1,"logprobs":null,"finish_reason":null}`),
@@ -80,8 +82,10 @@ var transcripts = []struct {
 	{"usage_never_given", streamedUsage, whole},
 	{"usage_unasked_own_chunk", streamed, fakebackend.Data(first, last, `{`+names+`,"choices":[],"usage":`+someUsage+`}`, "[DONE]")},
 	{"usage_unasked_on_last_content", streamed, fakebackend.Data(first, piece(" b", `"stop"`, `,"usage":`+someUsage), "[DONE]")},
-	{"usage_refused", `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":false}}`,
-		fakebackend.Data(first, last, `{`+names+`,"choices":[],"usage":`+someUsage+`}`, "[DONE]")},
+	{
+		"usage_refused", `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":false}}`,
+		fakebackend.Data(first, last, `{`+names+`,"choices":[],"usage":`+someUsage+`}`, "[DONE]"),
+	},
 
 	// Errors.
 	{"error_openai", streamed, fakebackend.Data(first, `{"error":{"message":"The server is overloaded","type":"server_error","param":null,"code":"overloaded"}}`)},
