@@ -89,8 +89,8 @@ func (p *process) code() int {
 	}
 }
 
-// stream asks for a stream and reads its first event; the rest is in the returned body.
-func (p *process) stream() *http.Response {
+// stream asks for a stream and reads its first event; the rest is in the returned reader.
+func (p *process) stream() io.Reader {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	p.t.Cleanup(cancel)
@@ -110,7 +110,7 @@ func (p *process) stream() *http.Response {
 	if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "data: " {
 		p.t.Fatalf("the stream began with %q, %v", first, err)
 	}
-	return resp
+	return resp.Body
 }
 
 const aChunk = `{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"text":"a","index":0,"logprobs":null,"finish_reason":null}]}`
@@ -132,7 +132,7 @@ func TestFirstSignalDrains(t *testing.T) {
 	stream := p.stream()
 	p.signal(syscall.SIGTERM)
 	close(told)
-	rest, err := io.ReadAll(stream.Body)
+	rest, err := io.ReadAll(stream)
 	if err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
 		t.Errorf("the stream ended with %q, %v", rest, err)
 	}
@@ -145,7 +145,7 @@ func TestDrainEnds(t *testing.T) {
 	p := startProcess(t, fakebackend.New(t, untilTold(nil)).URL, "shutdown: {drain: 100ms}")
 	stream := p.stream()
 	p.signal(syscall.SIGTERM)
-	rest, err := io.ReadAll(stream.Body)
+	rest, err := io.ReadAll(stream)
 	if err != nil || !strings.Contains(string(rest), `"code":"unavailable"`) || strings.Contains(string(rest), "[DONE]") {
 		t.Errorf("the stream ended with %q, %v", rest, err)
 	}
@@ -165,7 +165,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if code := p.code(); code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}
-	if _, err := io.ReadAll(stream.Body); err == nil {
+	if _, err := io.ReadAll(stream); err == nil {
 		t.Error("the stream ended as if it were whole")
 	}
 }
@@ -175,7 +175,7 @@ func TestKilledProcessBreaksItsStreams(t *testing.T) {
 	p := startProcess(t, fakebackend.New(t, untilTold(nil)).URL)
 	stream := p.stream()
 	p.signal(os.Kill)
-	if _, err := io.ReadAll(stream.Body); err == nil {
+	if _, err := io.ReadAll(stream); err == nil {
 		t.Error("the stream ended as if it were whole")
 	}
 }
