@@ -2649,8 +2649,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 }
 
 type BadGatewayResponseHeaders struct {
-	XRequestId   *string
-	XShouldRetry *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
+	XShouldRetry                *string
 }
 type BadGatewayJSONResponse struct {
 	Body Error
@@ -2659,7 +2667,15 @@ type BadGatewayJSONResponse struct {
 }
 
 type BadRequestResponseHeaders struct {
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type BadRequestJSONResponse struct {
 	Body Error
@@ -2668,7 +2684,15 @@ type BadRequestJSONResponse struct {
 }
 
 type ContentTooLargeResponseHeaders struct {
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type ContentTooLargeJSONResponse struct {
 	Body Error
@@ -2686,8 +2710,16 @@ type ForbiddenJSONResponse struct {
 }
 
 type GatewayTimeoutResponseHeaders struct {
-	XRequestId   *string
-	XShouldRetry *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
+	XShouldRetry                *string
 }
 type GatewayTimeoutJSONResponse struct {
 	Body Error
@@ -2696,7 +2728,15 @@ type GatewayTimeoutJSONResponse struct {
 }
 
 type InternalServerErrorResponseHeaders struct {
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type InternalServerErrorJSONResponse struct {
 	Body Error
@@ -2705,8 +2745,16 @@ type InternalServerErrorJSONResponse struct {
 }
 
 type MethodNotAllowedResponseHeaders struct {
-	Allow      *string
-	XRequestId *string
+	Allow                       *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type MethodNotAllowedJSONResponse struct {
 	Body Error
@@ -2715,7 +2763,15 @@ type MethodNotAllowedJSONResponse struct {
 }
 
 type NotFoundResponseHeaders struct {
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type NotFoundJSONResponse struct {
 	Body Error
@@ -2724,8 +2780,15 @@ type NotFoundJSONResponse struct {
 }
 
 type OtherErrorResponseHeaders struct {
-	RetryAfter *string
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type OtherErrorJSONResponse struct {
 	Body Error
@@ -2734,7 +2797,15 @@ type OtherErrorJSONResponse struct {
 }
 
 type RequestTimeoutResponseHeaders struct {
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type RequestTimeoutJSONResponse struct {
 	Body Error
@@ -2743,9 +2814,15 @@ type RequestTimeoutJSONResponse struct {
 }
 
 type ServiceUnavailableResponseHeaders struct {
-	RetryAfter   *string
-	RetryAfterMs *string
-	XRequestId   *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type ServiceUnavailableJSONResponse struct {
 	Body Error
@@ -2781,7 +2858,15 @@ type UnauthorizedJSONResponse struct {
 }
 
 type UnprocessableContentResponseHeaders struct {
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type UnprocessableContentJSONResponse struct {
 	Body ValidationError
@@ -2790,7 +2875,15 @@ type UnprocessableContentJSONResponse struct {
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
-	XRequestId *string
+	RetryAfter                  *string
+	RetryAfterMs                *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type UnsupportedMediaTypeJSONResponse struct {
 	Body Error
@@ -2929,6 +3022,30 @@ func (response CreateCompletion400JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -2983,6 +3100,30 @@ func (response CreateCompletion404JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3003,6 +3144,30 @@ func (response CreateCompletion405JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.Allow != nil {
 		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
 	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3020,6 +3185,30 @@ func (response CreateCompletion408JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3037,6 +3226,30 @@ func (response CreateCompletion413JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3056,6 +3269,30 @@ func (response CreateCompletion415JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3075,6 +3312,30 @@ func (response CreateCompletion422JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3135,6 +3396,30 @@ func (response CreateCompletion500JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3152,6 +3437,30 @@ func (response CreateCompletion502JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3178,6 +3487,24 @@ func (response CreateCompletion503JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.RetryAfterMs != nil {
 		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
 	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3195,6 +3522,30 @@ func (response CreateCompletion504JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3221,6 +3572,27 @@ func (response CreateCompletiondefaultJSONResponse) VisitCreateCompletionRespons
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
@@ -3311,6 +3683,30 @@ func (response ListModels405JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.Allow != nil {
 		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
 	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3330,6 +3726,30 @@ func (response ListModels422JSONResponse) VisitListModelsResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3390,6 +3810,30 @@ func (response ListModels500JSONResponse) VisitListModelsResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3407,6 +3851,30 @@ func (response ListModels502JSONResponse) VisitListModelsResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3433,6 +3901,24 @@ func (response ListModels503JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.RetryAfterMs != nil {
 		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
 	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3450,6 +3936,30 @@ func (response ListModels504JSONResponse) VisitListModelsResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3476,6 +3986,27 @@ func (response ListModelsdefaultJSONResponse) VisitListModelsResponse(w http.Res
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
@@ -3564,6 +4095,30 @@ func (response RetrieveModel404JSONResponse) VisitRetrieveModelResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3584,6 +4139,30 @@ func (response RetrieveModel405JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.Allow != nil {
 		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
 	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3603,6 +4182,30 @@ func (response RetrieveModel422JSONResponse) VisitRetrieveModelResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3663,6 +4266,30 @@ func (response RetrieveModel500JSONResponse) VisitRetrieveModelResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3680,6 +4307,30 @@ func (response RetrieveModel502JSONResponse) VisitRetrieveModelResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3706,6 +4357,24 @@ func (response RetrieveModel503JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.RetryAfterMs != nil {
 		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
 	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3723,6 +4392,30 @@ func (response RetrieveModel504JSONResponse) VisitRetrieveModelResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3749,6 +4442,27 @@ func (response RetrieveModeldefaultJSONResponse) VisitRetrieveModelResponse(w ht
 	w.Header().Set("Content-Type", "application/json")
 	if response.Headers.RetryAfter != nil {
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.RetryAfterMs != nil {
+		w.Header().Set("retry-after-ms", fmt.Sprint(*response.Headers.RetryAfterMs))
+	}
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))

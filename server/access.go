@@ -1,9 +1,13 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -22,25 +26,47 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 			case http.ErrAbortHandler:
 				panic(p)
 			default:
-				err = apierror.Internal(fmt.Errorf("panic: %T", p))
+				err = apierror.Internal(&panicked{value: fmt.Sprintf("%T", p), at: frames()})
 			}
 		}()
 		return next(c)
 	}
 }
 
+// panicked is a bug that broke an operation off. It tells where, and of the value only the type: the
+// rest may be a caller's.
+type panicked struct{ value, at string }
+
+func (p *panicked) Error() string { return "panic with " + p.value + " at " + p.at }
+
+// frames names the innermost functions of a panic, as file:line.
+func frames() string {
+	const most, skip = 8, 4 // this function, its caller, the runtime's own
+	var pcs [most]uintptr
+	var at []string
+	for in := runtime.CallersFrames(pcs[:runtime.Callers(skip, pcs[:])]); ; {
+		frame, more := in.Next()
+		at = append(at, fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line))
+		if !more {
+			return strings.Join(at, " < ")
+		}
+	}
+}
+
 // logAccess renders the error of a request, if any, and writes its line. The line holds no body, no
-// token, and no word of a backend's. A caller who was to get no answer gets a broken connection: net/http
-// would send an empty 200.
+// token, and no word of a backend's. A caller who was to get no answer gets a broken connection, and so
+// does one whose answer a panic broke off: net/http would send an empty 200, or end it as if it were whole.
 func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		err := next(c)
+		begun := c.Response().Committed
 		if err != nil {
 			c.Error(err)
 		}
 		status := s.record(c, err, time.Since(start))
-		if status == apierror.StatusClientClosed && !c.Response().Committed {
+		var bug *panicked
+		if errors.As(err, &bug) && begun || status == apierror.StatusClientClosed && !begun {
 			panic(http.ErrAbortHandler)
 		}
 		return nil
@@ -57,7 +83,8 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	if route == "" {
 		route = "none"
 	}
-	s.options.Metrics.Request(route, status)
+	call := completion.CallOf(c.Request().Context())
+	s.options.Metrics.Request(route, status, call.ErrorCode)
 	level := slog.LevelInfo
 	if isPage(route) {
 		level = slog.LevelDebug
@@ -66,7 +93,6 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	if !s.options.Logger.Enabled(ctx, level) {
 		return status
 	}
-	call := completion.CallOf(ctx)
 	s.options.Logger.LogAttrs(ctx, level, "request",
 		slog.String("id", call.ID),
 		slog.String("method", c.Request().Method),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/contract"
 )
 
 // In the form in which net/http keeps them: another would be made into it, and copied, at every look.
@@ -20,9 +21,12 @@ const (
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Request().Header
-		token, ok := bearer(h)
-		if !ok {
-			return apierror.MissingAPIKey()
+		token, err := bearer(h)
+		if err != nil {
+			return err
+		}
+		if err := onceEach(h, headerOrganization, headerProject); err != nil {
+			return err
 		}
 		principal, ok := s.options.Tokens.Authenticate(token)
 		if !ok {
@@ -39,9 +43,33 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// bearer reads the token of an Authorization header, its scheme in any letter case.
-func bearer(h http.Header) (token string, ok bool) {
-	scheme, token, ok := strings.Cut(h.Get("Authorization"), " ")
+// bearer reads the token of the Authorization header, its scheme in any letter case. Of two headers
+// nobody knows which one those in front of us have looked at.
+func bearer(h http.Header) (string, error) {
+	values := h["Authorization"]
+	if len(values) > 1 {
+		return "", apierror.InvalidAPIKey()
+	}
+	scheme, token, _ := strings.Cut(strings.Join(values, ""), " ")
 	token = strings.Trim(token, " ")
-	return token, ok && token != "" && strings.EqualFold(scheme, "Bearer")
+	if token == "" || !strings.EqualFold(scheme, "Bearer") {
+		return "", apierror.MissingAPIKey()
+	}
+	return token, nil
+}
+
+// onceEach refuses headers that were sent twice, and may be read either way.
+func onceEach(h http.Header, names ...string) error {
+	var invalid contract.Invalid
+	for _, name := range names {
+		if len(h[name]) > 1 {
+			invalid.Violations = append(invalid.Violations, contract.Violation{
+				Loc: []any{"header", strings.ToLower(name)}, Type: "value_error", Msg: "Value error, the header must be sent once",
+			})
+		}
+	}
+	if invalid.Violations == nil {
+		return nil
+	}
+	return &invalid
 }

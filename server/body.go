@@ -34,7 +34,7 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		paced.extend()
 		body := &requestBody{src: http.MaxBytesReader(w, paced, limit), limit: limit, flight: &s.flight}
 		defer body.release()
-		switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
+		switch encoding := strings.ToLower(strings.Join(r.Header["Content-Encoding"], ",")); encoding {
 		case "", "identity":
 		case "gzip":
 			body.src = &gzipReader{src: body.src, limit: limit}

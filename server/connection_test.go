@@ -213,6 +213,12 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
+	if got := r.send("GET", "/docs/nothing", "", noToken); got.status != 404 || got.code() != "not_found" {
+		t.Errorf("/docs/nothing: %d %s", got.status, got.body)
+	}
+	if got := r.send("HEAD", "/healthz", "", noToken); got.status != 200 {
+		t.Errorf("HEAD /healthz: %d", got.status)
+	}
 	main := r.addr
 	r.addr = r.ops
 	if got := r.send("GET", "/metrics", "", noToken); got.body != "operations" {
@@ -220,6 +226,9 @@ func TestPages(t *testing.T) {
 	}
 	if got := r.send("GET", "/readyz", "", noToken); got.status != 200 {
 		t.Errorf("readyz on the operations listener: %d", got.status)
+	}
+	if got := r.send("GET", "/nothing", "", noToken); got.status != 404 {
+		t.Errorf("an unknown path on the operations listener: %d", got.status)
 	}
 	r.addr = main
 	if got := r.send("GET", "/metrics", ""); got.status != 404 {
@@ -261,5 +270,48 @@ func TestShutdown(t *testing.T) {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
+	}
+}
+
+// halfDone begins an answer and meets a bug.
+type halfDone struct{}
+
+func (halfDone) VisitCreateCompletionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(http.StatusOK)
+	_, _ = io.WriteString(w, "data: {}\n\n")
+	_ = http.NewResponseController(w).Flush()
+	panic("a secret")
+}
+
+func TestBugInMidAnswerBreaksTheConnection(t *testing.T) {
+	r := start(t, func(o *server.Options) {
+		o.API = &operations{complete: func(context.Context, *completion.Request) (gen.CreateCompletionResponseObject, error) {
+			return halfDone{}, nil
+		}}
+	})
+	conn := r.dial()
+	if _, err := io.WriteString(conn, head(bearer, "Content-Length: 26")+valid); err != nil {
+		t.Fatal(err)
+	}
+	got := readAll(t, conn)
+	if !strings.Contains(got, "data: {}") || strings.Contains(got, "\r\n0\r\n") {
+		t.Errorf("the answer looks whole: %q", got)
+	}
+	if log := r.log.String(); !strings.Contains(log, "connection_test.go:") || strings.Contains(log, "a secret") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	r := start(t, nil)
+	if got := r.send("OPTIONS", "/v1/completions", ""); got.status != 204 || got.header.Get("Allow") != "OPTIONS, POST" {
+		t.Errorf("got %d, Allow %q", got.status, got.header.Get("Allow"))
+	}
+	conn := r.dial()
+	if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(t, conn); !strings.HasPrefix(got, "HTTP/1.1 404 ") || !strings.Contains(got, `"code":"not_found"`) {
+		t.Errorf("OPTIONS *: %s", got)
 	}
 }

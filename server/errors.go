@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,8 +53,23 @@ func (s *Server) describe(err error, c echo.Context) (*apierror.Error, []gen.Vio
 	if e.Status != http.StatusUnprocessableEntity {
 		return e, nil
 	}
-	// A backend's own 422, brought to the form that every 422 has.
-	return e, []gen.Violation{{Loc: []any{"body"}, Msg: e.Message, Type: "value_error"}}
+	return e, []gen.Violation{ofBackend(e)}
+}
+
+// ofBackend brings a backend's own 422 to the form that every 422 has.
+func ofBackend(e *apierror.Error) gen.Violation {
+	v := gen.Violation{Loc: []any{"body"}, Msg: e.Message, Type: cmp.Or(e.Code, "value_error")}
+	if e.Param == "" {
+		return v
+	}
+	for step := range strings.SplitSeq(e.Param, ".") {
+		if position, err := strconv.Atoi(step); err == nil {
+			v.Loc = append(v.Loc, position)
+			continue
+		}
+		v.Loc = append(v.Loc, step)
+	}
+	return v
 }
 
 // ofViolations repeats the first violation as an error object, for those who look there.
@@ -91,16 +107,13 @@ func dotted(loc []any) string {
 	return strings.Join(parts, ".")
 }
 
-// ofEcho speaks for the router, which knows paths and methods, and for the generated wrapper, which
-// refuses a header that was sent twice.
+// ofEcho speaks for the router, which knows paths and methods.
 func ofEcho(e *echo.HTTPError, c echo.Context) *apierror.Error {
 	switch e.Code {
 	case http.StatusNotFound:
 		return apierror.NotFound(hint(c.Request().URL.Path))
 	case http.StatusMethodNotAllowed:
 		return apierror.MethodNotAllowed()
-	case http.StatusBadRequest:
-		return apierror.RepeatedHeader()
 	default:
 		return apierror.Internal(fmt.Errorf("the router answered %s", strconv.Itoa(e.Code)))
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,7 +22,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 			ID:          requestID(r.Header),
 			UserAgent:   r.Header.Get("User-Agent"),
 			Traceparent: r.Header.Get("Traceparent"),
-			Tracestate:  r.Header.Get("Tracestate"),
+			Tracestate:  strings.Join(r.Header["Tracestate"], ","), // it may come in several lines
 		}
 		h := c.Response().Header()
 		h[headerRequestID] = []string{call.ID}

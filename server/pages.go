@@ -16,6 +16,7 @@ const (
 	pageSpecYAML = "/openapi.yaml"
 	pageSpecJSON = "/openapi.json"
 	pageDocs     = "/docs"
+	pageMetrics  = "/metrics" // on the operations listener alone
 )
 
 func isPage(route string) bool {
@@ -33,14 +34,47 @@ func (s *Server) addPages(doc *openapi3.T, spec []byte) error {
 	if err != nil {
 		return err
 	}
-	docs := echo.WrapHandler(swagger.New(doc.Info.Title, pageSpecJSON, pageDocs))
-	s.echo.GET(pageHealth, s.healthy)
-	s.echo.GET(pageReady, s.ready)
+	docs := orNotFound(swagger.New(doc.Info.Title, pageSpecJSON, pageDocs))
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		s.echo.Add(method, pageHealth, s.healthy)
+		s.echo.Add(method, pageReady, s.ready)
+	}
 	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
 	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, mediaJSON, asJSON) })
 	s.echo.GET(pageDocs, docs)
 	s.echo.GET(pageDocs+"/*", docs)
 	return nil
+}
+
+// orNotFound serves pages that answer for themselves, but for those that they do not have.
+func orNotFound(pages http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		w := &missing{ResponseWriter: c.Response()}
+		pages.ServeHTTP(w, c.Request())
+		if w.missed {
+			return echo.ErrNotFound
+		}
+		return nil
+	}
+}
+
+// missing holds a 404 back.
+type missing struct {
+	http.ResponseWriter
+	missed bool
+}
+
+func (m *missing) WriteHeader(status int) {
+	if m.missed = status == http.StatusNotFound; !m.missed {
+		m.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (m *missing) Write(p []byte) (int, error) {
+	if m.missed {
+		return len(p), nil
+	}
+	return m.ResponseWriter.Write(p)
 }
 
 type status struct {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/server"
@@ -290,5 +291,53 @@ func TestSlowBody(t *testing.T) {
 	got := readAll(t, conn)
 	if !strings.HasPrefix(got, "HTTP/1.1 408 ") || !strings.Contains(got, `"code":"request_timeout"`) || !strings.Contains(got, "Connection: close") {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A header that stands twice may be read either way, so it is refused.
+func TestRepeatedHeaders(t *testing.T) {
+	r := start(t, nil)
+	tests := map[string]struct {
+		lines  []string
+		status int
+		code   string
+	}{
+		"two tokens":        {[]string{"Authorization: Bearer " + token, "Authorization: Bearer x"}, 401, "invalid_api_key"},
+		"two organizations": {[]string{"OpenAI-Organization: org-a", "OpenAI-Organization: org-b"}, 422, "value_error"},
+		"two projects":      {[]string{"OpenAI-Project: proj_a", "OpenAI-Project: proj_a"}, 422, "value_error"},
+		"two encodings":     {[]string{"Content-Encoding: identity", "Content-Encoding: gzip"}, 415, "unsupported_media_type"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+r.addr+"/v1/completions", strings.NewReader(valid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = http.Header{"Content-Type": {"application/json"}}
+			if !strings.HasPrefix(tt.lines[0], "Authorization") {
+				req.Header.Set("Authorization", "Bearer "+token)
+			}
+			for _, line := range tt.lines {
+				field, value, _ := strings.Cut(line, ": ")
+				req.Header.Add(field, value)
+			}
+			if got := r.do(req); got.status != tt.status || got.code() != tt.code {
+				t.Errorf("got %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
+// A backend's own 422 has the list that every 422 has, and the two agree.
+func TestBackendsOwn422(t *testing.T) {
+	r := start(t, func(o *server.Options) {
+		o.API = &operations{complete: func(context.Context, *completion.Request) (gen.CreateCompletionResponseObject, error) {
+			return nil, &apierror.Error{Status: 422, Type: apierror.TypeInvalidRequest, Code: "odd", Param: "prompt.3", Message: "no such token"}
+		}}
+	})
+	want := `{"detail":[{"loc":["body","prompt",3],"msg":"no such token","type":"odd"}],` +
+		`"error":{"message":"no such token","type":"invalid_request_error","param":"prompt.3","code":"odd"}}` + "\n"
+	if got := r.send("POST", "/v1/completions", valid); got.status != 422 || got.body != want {
+		t.Errorf("got %d %s", got.status, got.body)
 	}
 }

@@ -49,9 +49,11 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: s.options.Limits.HeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		BaseContext:       func(net.Listener) context.Context { return s.base },
-		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * is an unknown path like any other
+		MaxHeaderBytes:               maxHeaderBytes,
+		BaseContext:                  func(net.Listener) context.Context { return s.base },
+		ErrorLog:                     slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -61,7 +63,7 @@ func (s *Server) operations() http.Handler {
 	mux.Handle(pageHealth, s)
 	mux.Handle(pageReady, s)
 	if s.options.Operations != nil {
-		mux.Handle("/", s.options.Operations)
+		mux.Handle("GET "+pageMetrics, s.options.Operations)
 	}
 	return mux
 }

@@ -26,7 +26,7 @@ type Authenticator interface {
 
 // Metrics counts requests.
 type Metrics interface {
-	Request(route string, status int)
+	Request(route string, status int, code string)
 }
 
 // Limits bounds what callers may cost. None may be zero.

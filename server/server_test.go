@@ -60,7 +60,7 @@ type counts struct {
 	seen map[string]int
 }
 
-func (c *counts) Request(route string, status int) {
+func (c *counts) Request(route string, status int, _ string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen[fmt.Sprintf("%s %d", route, status)]++

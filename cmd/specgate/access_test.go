@@ -37,7 +37,7 @@ limits: {body_timeout: 100ms}
 		"project":               {"POST", completions, llama, []string{bound, "OpenAI-Project: proj_two"}, told{Status: 403, Type: "permission_error", Code: "project_not_allowed"}, ""},
 		"model":                 {"POST", completions, plainBody, []string{bound}, told{Status: 403, Type: "permission_error", Code: "model_not_allowed", Param: "model"}, ""},
 		"model in disguise":     {"POST", completions, `{"\u006dodel":"l\u006cana","prompt":"x"}`, []string{bound}, told{Status: 403, Type: "permission_error", Code: "model_not_allowed", Param: "model"}, ""},
-		"a header twice":        {"POST", completions, plainBody, []string{"OpenAI-Project: proj_a", "OpenAI-Project: proj_b"}, told{Status: 400, Type: "invalid_request_error", Code: "null"}, ""},
+		"a header twice":        {"POST", completions, plainBody, []string{"OpenAI-Project: proj_a", "OpenAI-Project: proj_b"}, told{Status: 422, Type: "invalid_request_error", Code: "value_error", Param: "openai-project"}, ""},
 		"no token, no document": {"POST", completions, "{", []string{"Authorization:"}, told{Status: 401, Type: "invalid_request_error", Code: "invalid_api_key"}, ""},
 		"no token, no type":     {"POST", completions, plainBody, []string{"Authorization:", "Content-Type: text/plain", "OpenAI-Project: 1"}, told{Status: 401, Type: "invalid_request_error", Code: "invalid_api_key"}, ""},
 		"project, no document":  {"POST", completions, "{", []string{bound, "OpenAI-Project: proj_two"}, told{Status: 403, Type: "permission_error", Code: "project_not_allowed"}, ""},

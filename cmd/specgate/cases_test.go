@@ -227,7 +227,7 @@ func TestThreeViolationsAtOnce(t *testing.T) {
 	if diff := cmp.Diff(want, got.body); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	g.mustCount(`specgate_requests_total{route="/v1/completions",status="422"}`, "2")
+	g.mustCount(`specgate_requests_total{code="string_too_short",route="/v1/completions",status="422"}`, "1")
 }
 
 func TestBodiesArriveToTheByte(t *testing.T) {

@@ -133,20 +133,18 @@ auth: {tokens: [{token: sg-test-token}, {token: sg-bound, models: [other]}]}
 		"UnprocessableContent": g.complete(`{"model":"m","prompt":"x","temperature":3}`),
 	} {
 		want := asJSON(t, spec(t).Components.Responses[name].Value.Content.Get("application/json").Example)
-		if diff := cmp.Diff(withoutMessages(t, want), withoutMessages(t, got.body)); diff != "" {
+		if diff := cmp.Diff(parsed(t, want), parsed(t, got.body)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// withoutMessages is a document without the words for people in it.
-func withoutMessages(t *testing.T, document string) any {
+func parsed(t *testing.T, document string) any {
 	t.Helper()
-	var doc map[string]any
+	var doc any
 	if err := json.Unmarshal([]byte(document), &doc); err != nil {
 		t.Fatal(err)
 	}
-	delete(doc["error"].(map[string]any), "message")
 	return doc
 }
 

@@ -155,7 +155,7 @@ func TestCallerLeaves(t *testing.T) {
 			g.log.await(t, `"id":"`+idOf(name)+`"`, `"status":499`, `"code":"client_closed"`)
 		})
 	}
-	shared.mustCount(`specgate_requests_total{route="/v1/completions",status="499"}`, strconv.Itoa(len(tests)))
+	shared.mustCount(`specgate_requests_total{code="client_closed",route="/v1/completions",status="499"}`, strconv.Itoa(len(tests)))
 }
 
 const shortPatience = "upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', timeouts: {first_byte: 150ms, idle: 150ms}}}\n"

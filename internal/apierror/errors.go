@@ -175,8 +175,3 @@ func unavailable(message string) *Error {
 		Header: http.Header{"Retry-After": {"1"}},
 	}
 }
-
-// RepeatedHeader is a header sent twice where the contract knows it once.
-func RepeatedHeader() *Error {
-	return invalidRequest(http.StatusBadRequest, "", "A header was sent more than once.")
-}

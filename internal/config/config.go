@@ -45,7 +45,7 @@ func DefaultBackend() Backend {
 // values that are allowed, and doc what the published pages say.
 type Config struct {
 	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token."`
-	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener, which asks for no token, as host:port. Empty turns it off."`
+	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener (/metrics, /healthz, /readyz), which asks for no token, as host:port. Empty turns it off."`
 
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
@@ -127,7 +127,7 @@ type Limits struct {
 // Stream is how streamed answers are written.
 type Stream struct {
 	Keepalive    time.Duration `yaml:"keepalive" doc:"Silence after which a comment keeps the connection open. 0 turns it off."`
-	WriteTimeout time.Duration `yaml:"write_timeout" doc:"For a client to take one event, after which it counts as gone."`
+	WriteTimeout time.Duration `yaml:"write_timeout" doc:"For a client to take what is written to it, 256 KiB at a time, after which it counts as gone."`
 }
 
 // Shutdown is how the gateway stops.

@@ -40,8 +40,8 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "specgate_requests_total",
-			Help: "Requests that were answered or given up, by route and status; a caller who left counts as 499.",
-		}, []string{"route", "status"}),
+			Help: "Requests that were answered or given up, by route, status and error code; a caller who left counts as 499, and a stream that broke has status 200 and a code.",
+		}, []string{"route", "status", "code"}),
 		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "specgate_upstream_repairs_total",
 			Help: "Answers of a backend that broke the contract and were repaired, by upstream and kind of deviation.",
@@ -55,9 +55,9 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
-// Request counts one request.
-func (m *Metrics) Request(route string, status int) {
-	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+// Request counts one request; code is that of its error, empty where there was none.
+func (m *Metrics) Request(route string, status int, code string) {
+	m.requests.WithLabelValues(route, strconv.Itoa(status), code).Inc()
 }
 
 // Repaired counts one deviation that was repaired in a backend's answer.
