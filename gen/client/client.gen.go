@@ -82,7 +82,7 @@ func (e ModelListObject) Valid() bool {
 	}
 }
 
-// Completion One or more completions of the prompts.
+// Completion One or more completions of the prompts. Integers are written without a point or an exponent.
 type Completion struct {
 	// Choices One choice for each prompt and each of `n`.
 	Choices []CompletionChoice `json:"choices"`
@@ -134,7 +134,7 @@ type CompletionChoice struct {
 	// Index Which choice this is, prompt × n + choice.
 	//
 	// Example: 0
-	Index int `json:"index"`
+	Index int64 `json:"index"`
 
 	// Logprobs What each token's log probability was; null where it was not asked for. The arrays run
 	// side by side, one entry a token.
@@ -307,7 +307,7 @@ type CompletionUsage struct {
 	// CompletionTokens Tokens of all completions, those of `best_of` that were thrown away included.
 	//
 	// Example: 16
-	CompletionTokens int `json:"completion_tokens"`
+	CompletionTokens int64 `json:"completion_tokens"`
 
 	// CompletionTokensDetails What the tokens of the completions were.
 	//
@@ -317,7 +317,7 @@ type CompletionUsage struct {
 	// PromptTokens Tokens of all prompts.
 	//
 	// Example: 4
-	PromptTokens int `json:"prompt_tokens"`
+	PromptTokens int64 `json:"prompt_tokens"`
 
 	// PromptTokensDetails What the tokens of the prompts were.
 	//
@@ -327,7 +327,7 @@ type CompletionUsage struct {
 	// TotalTokens Both together.
 	//
 	// Example: 20
-	TotalTokens          int                    `json:"total_tokens"`
+	TotalTokens          int64                  `json:"total_tokens"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
@@ -338,22 +338,22 @@ type CompletionUsage_CompletionTokensDetails struct {
 	// AcceptedPredictionTokens Predicted tokens that stand in the completion.
 	//
 	// Example: 0
-	AcceptedPredictionTokens *int `json:"accepted_prediction_tokens,omitempty"`
+	AcceptedPredictionTokens *int64 `json:"accepted_prediction_tokens,omitempty"`
 
 	// AudioTokens Tokens of audio.
 	//
 	// Example: 0
-	AudioTokens *int `json:"audio_tokens,omitempty"`
+	AudioTokens *int64 `json:"audio_tokens,omitempty"`
 
 	// ReasoningTokens Tokens of reasoning.
 	//
 	// Example: 0
-	ReasoningTokens *int `json:"reasoning_tokens,omitempty"`
+	ReasoningTokens *int64 `json:"reasoning_tokens,omitempty"`
 
 	// RejectedPredictionTokens Predicted tokens that do not stand in the completion.
 	//
 	// Example: 0
-	RejectedPredictionTokens *int                   `json:"rejected_prediction_tokens,omitempty"`
+	RejectedPredictionTokens *int64                 `json:"rejected_prediction_tokens,omitempty"`
 	AdditionalProperties     map[string]interface{} `json:"-"`
 }
 
@@ -364,12 +364,12 @@ type CompletionUsage_PromptTokensDetails struct {
 	// AudioTokens Tokens of audio.
 	//
 	// Example: 0
-	AudioTokens *int `json:"audio_tokens,omitempty"`
+	AudioTokens *int64 `json:"audio_tokens,omitempty"`
 
 	// CachedTokens Tokens that the backend had computed before.
 	//
 	// Example: 0
-	CachedTokens         *int                   `json:"cached_tokens,omitempty"`
+	CachedTokens         *int64                 `json:"cached_tokens,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
@@ -415,7 +415,7 @@ type Logprobs struct {
 	//
 	//
 	// Example: [3,7]
-	TextOffset *[]*int `json:"text_offset,omitempty"`
+	TextOffset *[]*int64 `json:"text_offset,omitempty"`
 
 	// TokenLogprobs Their log probabilities; null for the first token of an echoed prompt.
 	//

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	defaultMaxDepth      = 1_000
+	defaultMaxDepth      = greatestMaxDepth
 	defaultMaxViolations = 64
 
-	// The scanner recurses once a level.
+	// The scanner recurses once a level. encoding/json reads as many.
 	greatestMaxDepth = 10_000
 )
 
@@ -22,6 +22,7 @@ const (
 type compiler struct {
 	nodes  map[*openapi3.Schema]*node
 	unions []place
+	plain  bool // whether integers have to be written without a point or an exponent
 }
 
 // place is a node with the words for where it stands.
@@ -40,6 +41,12 @@ func (c *compiler) program(ref *openapi3.SchemaRef) (*Program, error) {
 		return nil, err
 	}
 	if p.maxViolations, err = bound(ref.Value, "x-max-violations", defaultMaxViolations, 1<<20); err != nil {
+		return nil, err
+	}
+	if p.exactKeys, err = flag(ref.Value, "x-exact-keys"); err != nil {
+		return nil, err
+	}
+	if c.plain, err = flag(ref.Value, "x-plain-integers"); err != nil {
 		return nil, err
 	}
 	shared, err := c.node(ref, top)
@@ -65,6 +72,19 @@ func bound(schema *openapi3.Schema, name string, absent, greatest int) (int, err
 		return 0, fmt.Errorf("schema: %s is no integer from 1 to %d", name, greatest)
 	}
 	return n, nil
+}
+
+// flag reads an extension that is true or false, or absent, which is false.
+func flag(schema *openapi3.Schema, name string) (bool, error) {
+	value, ok := schema.Extensions[name]
+	if !ok {
+		return false, nil
+	}
+	set, ok := value.(bool)
+	if !ok {
+		return false, fmt.Errorf("schema: %s is neither true nor false", name)
+	}
+	return set, nil
 }
 
 func (c *compiler) node(ref *openapi3.SchemaRef, path string) (*node, error) {
@@ -109,6 +129,7 @@ func (c *compiler) typed(n *node, schema *openapi3.Schema, path string) error {
 		return n.addText(schema, path)
 	case openapi3.TypeInteger, openapi3.TypeNumber:
 		n.whole = typ == openapi3.TypeInteger
+		n.plain = n.whole && c.plain
 		return n.addNumbers(schema, path)
 	case openapi3.TypeArray:
 		return c.array(n, schema, path)

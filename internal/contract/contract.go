@@ -19,6 +19,7 @@ type Program struct {
 	root          *node
 	maxDepth      int
 	maxViolations int
+	exactKeys     bool // whether a key must not differ from a declared one in letter case alone
 	seed          maphash.Seed
 	scanners      sync.Pool
 }
@@ -62,8 +63,11 @@ func (e *Invalid) Error() string {
 // facts are dotted paths of properties, the last of which may be undeclared; Accept and Check report
 // where their values stand. A keyword that the program could not enforce is an error that names it.
 //
-// A schema without x-max-depth admits 1,000 levels (what Python's and Java's common parsers read), one
-// without x-max-violations reports 64 violations.
+// The extensions that mean something stand beside the schema itself, and hold for all within it. One
+// without x-max-depth admits 10,000 levels (what encoding/json reads), one without x-max-violations
+// reports 64 violations. With x-exact-keys no key may differ from a declared one of its object in letter
+// case alone. With x-plain-integers an integer is written without a point or an exponent; without, 2.0
+// and 1e1 are integers.
 func Compile(schema *openapi3.SchemaRef, facts ...string) (*Program, error) {
 	c := compiler{nodes: map[*openapi3.Schema]*node{}}
 	p, err := c.program(schema)

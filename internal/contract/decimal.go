@@ -20,12 +20,14 @@ func (s *scanner) decimal(d *decimal) bool {
 	if whole == i || whole > i+1 && doc[i] == '0' {
 		return s.malformed(whole, "invalid number")
 	}
+	d.plain = true
 	if i = whole; i < len(doc) && doc[i] == '.' {
 		end := m.read(doc, i+1, 0)
 		if end == i+1 {
 			return s.malformed(end, "invalid number")
 		}
 		i = end
+		d.plain = false
 	}
 	exponent := 0
 	if i < len(doc) && doc[i]|0x20 == 'e' {
@@ -34,6 +36,7 @@ func (s *scanner) decimal(d *decimal) bool {
 			return s.malformed(i, "invalid number")
 		}
 		exponent, i = e, end
+		d.plain = false
 	}
 	m.finish(exponent)
 	s.pos = i

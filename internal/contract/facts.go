@@ -45,8 +45,10 @@ func (n *node) observeExtra(name string, nested bool, index int) error {
 	switch {
 	case nested:
 		return fmt.Errorf("%s is not declared", name)
-	case n.extra == nil || n.lookalike([]byte(name)) >= 0:
+	case n.extra == nil:
 		return fmt.Errorf("%s is never accepted", name)
+	case n.lookalike([]byte(name)) >= 0:
+		return fmt.Errorf("%s differs from a declared one in letter case alone", name)
 	}
 	for _, f := range n.extraFacts {
 		if f.name == name {

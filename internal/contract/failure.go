@@ -18,6 +18,7 @@ const (
 	patternMismatch
 	notListed
 	fraction
+	notPlain
 	beyondSize
 	aboveHigh
 	belowLow

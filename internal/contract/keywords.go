@@ -29,7 +29,7 @@ var formatsOf = map[string][]string{
 }
 
 // ours are the extensions that mean something, at the top of a schema alone.
-var ours = []string{"x-max-depth", "x-max-violations", "x-rules"}
+var ours = []string{"x-exact-keys", "x-max-depth", "x-max-violations", "x-plain-integers", "x-rules"}
 
 // top is the path of the schema that is compiled.
 const top = "schema"

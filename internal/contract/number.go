@@ -5,6 +5,7 @@ import "cmp"
 // numbers is what a schema asks of a number.
 type numbers struct {
 	whole       bool  // whether it has to be an integer
+	plain       bool  // and that without a point or an exponent
 	size        *size // of its format
 	low, high   *limit
 	least, most int64 // integers between them are all accepted; there may be others
@@ -33,6 +34,7 @@ type decimal struct {
 	negative    bool
 	more        bool // whether digits other than 0 follow the significand
 	integral    bool
+	plain       bool // whether it was written with neither a point nor an exponent
 }
 
 // fault returns what is wrong with a number, 0 where nothing is.
@@ -40,6 +42,8 @@ func (n *numbers) fault(d *decimal) code {
 	switch {
 	case n.whole && !d.integral:
 		return fraction
+	case n.plain && !d.plain:
+		return notPlain
 	case n.size != nil && (d.compare(&n.size.low) < 0 || d.compare(&n.size.high) > 0):
 		return beyondSize
 	case n.high != nil && !n.high.above(d):

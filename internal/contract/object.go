@@ -81,7 +81,7 @@ func (s *scanner) declared(n *node, m *members, i int) bool {
 
 func (s *scanner) undeclared(n *node, m *members, key []byte) bool {
 	alike := -1
-	if n.properties != nil {
+	if s.program.exactKeys && n.properties != nil {
 		if alike = n.lookalike(key); alike >= 0 {
 			s.frames[s.depth].order = alike
 		}

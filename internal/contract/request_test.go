@@ -30,6 +30,7 @@ const (
 	msgPrompt = "Input should be a valid string, list of strings, list of integers or list of lists of integers"
 	msgStop   = "Input should be a valid string or list of strings"
 	msgTwice  = "Keys should not be repeated"
+	msgPlain  = "Input should be a valid integer, written without a point or an exponent"
 	msgAlike  = "Keys should not differ from a declared one in letter case alone"
 )
 

@@ -41,13 +41,17 @@ type fault struct {
 // keep is the size in bytes up to which scratch memory is kept for the next document.
 const keep = 64 << 10
 
+// Most documents have fewer open containers than firstFrames; memory for more than keepFrames is not
+// kept.
+const firstFrames, keepFrames = 8, 1 << 10
+
 func (p *Program) scanner() *scanner {
 	if s, ok := p.scanners.Get().(*scanner); ok {
 		return s
 	}
 	return &scanner{
 		program: p,
-		frames:  make([]frame, 8),
+		frames:  make([]frame, firstFrames),
 		values:  make([]int, len(p.root.properties)),
 		keys:    keys{seed: p.seed},
 	}
@@ -57,6 +61,9 @@ func (p *Program) release(s *scanner) {
 	s.doc, s.spans, s.report, s.first = nil, nil, nil, failure{}
 	if cap(s.scratch) > keep {
 		s.scratch = nil
+	}
+	if cap(s.frames) > keepFrames {
+		s.frames = make([]frame, firstFrames)
 	}
 	if 4*cap(s.keys.slots) > keep {
 		s.keys.slots = nil

@@ -82,6 +82,11 @@ func TestResponses(t *testing.T) {
 	}{
 		{"Completion", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":"stop"}]}`, nil},
 		{"Completion", head + `{"text":"t","index":0,"logprobs":` + logprobs + `,"finish_reason":"length","more":{}}],"usage":null}`, nil},
+		{"Completion", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":"stop","Index":1}],"Model":1,"Usage":{"x":1}}`, nil},
+		{"Completion", head + `{"text":"t","index":0.0,"logprobs":null,"finish_reason":"stop"}]}`, one("int_from_float", msgPlain, "choices", 0, "index")},
+		{"Completion", head + `],"usage":{"prompt_tokens":1e1,"completion_tokens":99999999999999999999,"total_tokens":1}}`, append(
+			one("int_from_float", msgPlain, "usage", "prompt_tokens"),
+			one("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size", "usage", "completion_tokens")...)},
 		{"Completion", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":null}]}`, one("string_type", msgString, "choices", 0, "finish_reason")},
 		{
 			"Completion", head + `{"text":"t","index":0,"logprobs":{"content":[],"tokens":1},"finish_reason":"eos_token"},{"index":-1,"finish_reason":"stop"}],"created":"now"}`,
@@ -95,6 +100,8 @@ func TestResponses(t *testing.T) {
 			},
 		},
 		{"CompletionChunk", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":null}]}`, nil},
+		{"CompletionChunk", head + `],"Usage":{"x":1},"Model":"n"}`, nil},
+		{"CompletionChunk", head + `{"text":"t","index":0,"logprobs":{"text_offset":[0,1.0]},"finish_reason":null}]}`, one("int_from_float", msgPlain, "choices", 0, "logprobs", "text_offset", 1)},
 		{
 			"CompletionChunk", head + `{"text":"t","index":0,"logprobs":null,"finish_reason":""}]}`,
 			one("literal_error", "Input should be 'stop', 'length' or 'content_filter'", "choices", 0, "finish_reason"),

@@ -75,6 +75,8 @@ func (n *node) refinementWords(c code) (typ, msg string) {
 		return "string_pattern_mismatch", "String should match pattern '" + n.pattern.text + "'"
 	case fraction:
 		return "int_from_float", "Input should be a valid integer, got a number with a fractional part"
+	case notPlain:
+		return "int_from_float", "Input should be a valid integer, written without a point or an exponent"
 	case beyondSize:
 		return "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
 	case aboveHigh:

@@ -76,6 +76,7 @@ func TestStreams(t *testing.T) {
 		"zeros and no more":           {fakebackend.Data(chunkOf(" a", "null", `,"usage":`+zeroUsage), "[DONE]"), true, []string{a}, "usage_place"},
 		"the last usage counts":       {fakebackend.Data(chunkOf(" a", "null", `,"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}`), chunkOf(" b", `"stop"`, `,"usage":`+someUsage), "[DONE]"), true, []string{a, b, usageChunk(someUsage)}, "usage_place"},
 		"usage on both":               {fakebackend.Data(chunkOf(" a", "null", `,"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}`), usageChunk(someUsage), "[DONE]"), true, []string{a, usageChunk(someUsage)}, "usage_place"},
+		"look-alike keys":             {fakebackend.Data(chunkOf(" a", "null", `,"Usage":{"x":1},"Model":2`), "[DONE]"), false, []string{chunkOf(" a", "null", `,"Usage":{"x":1},"Model":2`)}, ""},
 		"empty choices":               {fakebackend.Data("{"+labels+`,"prompt_filter_results":[],"choices":[]}`, a, "[DONE]"), false, []string{"{" + labels + `,"prompt_filter_results":[],"choices":[]}`, a}, ""},
 		"null as the first event":     {fakebackend.Data("null", a, "[DONE]"), false, []string{a}, ""},
 		"comments and empty data":     {":\n\n: x\n\ndata:\n\n" + fakebackend.Data(a, "", "[DONE]"), false, []string{a}, ""},
