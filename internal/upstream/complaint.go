@@ -38,22 +38,41 @@ func complaintOf(raw []byte) complaint {
 	if !ok {
 		return complaint{message: text(raw)}
 	}
-	inner, ok := o.find("error")
-	switch {
-	case ok && isObject(inner):
-		return flat(inner)
-	case ok && isText(inner):
+	if c, ok := nested(o); ok {
+		return c
+	}
+	switch detail := o.get("detail"); {
+	case isText(detail):
+		return complaint{message: text(detail)}
+	case isObject(detail):
+		return detailed(detail)
+	case isArray(detail):
+		return violations(detail)
+	}
+	return flat(raw)
+}
+
+// nested reads an error that stands in the key error, and reports whether one does.
+func nested(o object) (complaint, bool) {
+	switch inner := o.get("error"); {
+	case isObject(inner):
+		return flat(inner), true
+	case isText(inner):
 		c := complaint{message: text(inner), typ: text(o.get("error_type"))}
 		if c.typ == "" {
 			c.typ = text(o.get("type"))
 		}
-		return c
+		return c, true
 	}
-	switch detail := o.get("detail"); {
-	case isText(detail), isObject(detail):
-		return complaintOf(detail)
-	case isArray(detail):
-		return violations(detail)
+	return complaint{}, false
+}
+
+// detailed reads an error in detail. A detail within is not looked at: thousands of them, one in the
+// other, would each be split anew.
+func detailed(raw []byte) complaint {
+	o, _ := members(raw)
+	if c, ok := nested(o); ok {
+		return c
 	}
 	return flat(raw)
 }

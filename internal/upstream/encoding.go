@@ -4,23 +4,23 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 
 	"github.com/specgate/specgate/internal/apierror"
 )
 
-// decoded is the body without its content encoding. None is asked for, but some proxies in front of
-// backends compress whatever they are asked.
-func decoded(header http.Header, body io.Reader) (io.Reader, error) {
-	switch encoding := strings.ToLower(header.Get("Content-Encoding")); encoding {
+// decode takes the content encoding off the body. None is asked for, but some proxies in front of
+// backends compress whatever they are asked. Where it fails the status and the headers still count.
+func (x *exchange) decode() error {
+	switch encoding := strings.ToLower(x.response.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
-		return body, nil
+		x.body = reading{x}
 	case "gzip", "x-gzip":
-		return &inflated{source: body}, nil
+		x.body = &inflated{source: reading{x}}
 	default:
-		return nil, apierror.UpstreamSpent("The backend's answer comes in an encoding that was not asked for.", nil)
+		return apierror.UpstreamSpent("The backend's answer comes in an encoding that was not asked for.", nil)
 	}
+	return nil
 }
 
 // inflated opens the gzip stream with the first read, not before: its header may be long in coming.

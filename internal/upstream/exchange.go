@@ -23,7 +23,7 @@ type exchange struct {
 	free     context.CancelFunc // frees the timer of the total
 	watch    watch
 	response *http.Response
-	body     io.Reader // the answer's body, decoded
+	body     io.Reader // the answer's body, decoded; nil until decode
 }
 
 // open sends a request and returns once the headers of the answer are there, whatever they say.
@@ -51,8 +51,7 @@ func (x *exchange) roundTrip(c *Client, what call) error {
 	if err != nil {
 		return x.failure(err)
 	}
-	x.body, err = decoded(x.response.Header, reading{x})
-	return err
+	return nil
 }
 
 // trace moves the watch from one stage to the next. net/http calls both hooks on the goroutine that

@@ -20,10 +20,14 @@ func (c *Client) ask(ctx context.Context, what call) (*exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.response.StatusCode == http.StatusOK {
+	unreadable := x.decode()
+	if x.response.StatusCode == http.StatusOK && unreadable == nil {
 		return x, nil
 	}
 	defer x.close()
+	if x.response.StatusCode == http.StatusOK {
+		return nil, unreadable
+	}
 	return nil, x.refusal()
 }
 
@@ -38,14 +42,27 @@ func (x *exchange) refusal() error {
 	case status < 400, status > 599, status == apierror.StatusClientClosed:
 		return apierror.UpstreamSpent(fmt.Sprintf("The backend answered with status %d, which is no answer.", status), nil)
 	}
+	body, err := x.words()
+	if err != nil {
+		return err
+	}
+	return refused(status, x.response.Header, complaintIn(body))
+}
+
+// words reads the body of an error as far as it goes: one that stalls, breaks off or comes in an unknown
+// encoding leaves the status as it is. Only a caller who is gone is an error.
+func (x *exchange) words() ([]byte, error) {
+	if x.body == nil {
+		return nil, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(x.body, maxRefusal))
 	if err != nil && x.ctx.Err() != nil {
 		var tooSlow *slow
 		if err = x.failure(err); !errors.As(err, &tooSlow) {
-			return err
+			return nil, err
 		}
 	}
-	return refused(status, x.response.Header, complaintIn(body))
+	return body, nil
 }
 
 // refused is the error of a status that the caller is told as it is.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,6 +87,44 @@ func TestRefusalKeepsHeaders(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, e.Header); diff != "" {
 		t.Errorf("header (-want +got):\n%s", diff)
+	}
+}
+
+// The status and the headers count where the body's encoding is unknown or broken.
+func TestRefusalInAnotherEncoding(t *testing.T) {
+	t.Parallel()
+	auth := told{Status: 502, Type: "server_error", Code: "upstream_auth", Message: "The backend refused the gateway's credential.", NoRetry: true}
+	for status, want := range map[int]told{
+		400: {Status: 400, Type: "invalid_request_error", Message: "The backend answered with status 400."},
+		401: auth,
+		429: {Status: 429, Type: "rate_limit_error", Message: "The backend answered with status 429."},
+		503: {Status: 503, Type: "server_error", Message: "The backend answered with status 503."},
+	} {
+		for _, encoding := range []string{"br", "gzip", "gzip, br", "x"} {
+			reply := fakebackend.JSON(status, `{"error":{"message":"hidden"}}`, "Content-Encoding: "+encoding, "Retry-After: 3")
+			_, err := complete(t, reply)
+			if diff := cmp.Diff(want, toldOf(t, err)); diff != "" {
+				t.Errorf("%d in %s (-want +got):\n%s", status, encoding, diff)
+			}
+			var e *apierror.Error
+			if errors.As(err, &e) && status != 401 && e.Header.Get("Retry-After") != "3" {
+				t.Errorf("%d in %s: header %v", status, encoding, e.Header)
+			}
+		}
+	}
+}
+
+// An error of nothing but details, one in the other, is read as fast as any.
+func TestRefusalOfDeepDetails(t *testing.T) {
+	t.Parallel()
+	const levels = 9_000
+	start := time.Now()
+	_, err := complete(t, fakebackend.JSON(400, strings.Repeat(`{"detail":`, levels)+`"`+strings.Repeat("x", 800_000)+`"`+strings.Repeat("}", levels)))
+	if got := toldOf(t, err); got.Status != 400 || got.Message != "The backend answered with status 400." {
+		t.Errorf("error %+v", got)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("took %v", took)
 	}
 }
 
