@@ -1,7 +1,5 @@
 package upstream
 
-import "strconv"
-
 // details repairs what an answer may leave out: system_fingerprint and usage.
 func (r *repair) details(doc object) object {
 	if value, ok := doc.find("system_fingerprint"); ok && !isText(value) && !isNull(value) {
@@ -23,6 +21,7 @@ func (r *repair) usage(raw []byte) []byte {
 		r.note(repairedUsage)
 		return null
 	}
+	r.count(&u, "prompt_tokens", prompt)
 	completion, ok := r.count(&u, "completion_tokens", 0)
 	if !ok {
 		return null
@@ -36,22 +35,25 @@ func (r *repair) usage(raw []byte) []byte {
 	return u.bytes()
 }
 
-// count returns a count, which is set to otherwise where it is missing. It reports whether it is one.
+// count returns a count, which is set to otherwise where it is missing, and written in digits where it
+// is not. It reports whether it is one.
 func (r *repair) count(u *object, name string, otherwise int64) (int64, bool) {
 	raw, ok := u.find(name)
 	if !ok || isNull(raw) {
-		*u = u.set(name, strconv.AppendInt(nil, otherwise, 10))
+		*u = u.set(name, decimal(otherwise))
 		r.note(repairedUsage)
 		return otherwise, true
 	}
 	n, ok := integer(raw)
-	if !ok {
+	if !isDecimal(raw) {
+		*u = u.set(name, decimal(n))
 		r.note(repairedUsage)
 	}
 	return n, ok
 }
 
-// counts makes null of those counts in the details called name that are none.
+// counts makes null of those counts in the details called name that are none, and writes the others in
+// digits.
 func (r *repair) counts(u object, name string, counts ...string) object {
 	raw, ok := u.find(name)
 	if !ok || isNull(raw) {
@@ -63,9 +65,8 @@ func (r *repair) counts(u object, name string, counts ...string) object {
 		return u.set(name, null)
 	}
 	for _, count := range counts {
-		value, ok := details.find(count)
-		if _, whole := integer(value); ok && !whole && !isNull(value) {
-			details = details.set(count, null)
+		if value, ok := details.find(count); ok && !isNull(value) && !isDecimal(value) {
+			details = details.set(count, digits(value))
 			r.note(repairedUsage)
 		}
 	}

@@ -30,7 +30,7 @@ func (c *Client) inspector(checker Checker, r repair) *inspector {
 // inspect returns doc as the contract wants it, and leaves the places of its facts in spans. It may
 // change doc.
 func (i *inspector) inspect(doc []byte) ([]byte, error) {
-	if !i.accept(doc) || hasChatLogprobs(doc) {
+	if !i.sound(doc) {
 		repaired, err := i.repair.document(doc)
 		if err != nil {
 			return nil, unusable(err)
@@ -53,6 +53,11 @@ func (i *inspector) inspect(doc []byte) ([]byte, error) {
 	}
 	i.report()
 	return doc, nil
+}
+
+// sound reports whether doc keeps the contract, and that also in what the checker does not look at.
+func (i *inspector) sound(doc []byte) bool {
+	return i.accept(doc) && !hasChatLogprobs(doc) && (i.repair.chunks || !isMisnumbered(doc))
 }
 
 func (i *inspector) accept(doc []byte) bool {

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bytes"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -25,9 +24,9 @@ func (r *repair) logprobs(raw []byte, choice int64) []byte {
 		return r.legacy(o.get("content"), choice)
 	}
 	o = r.list(o, "tokens", isText)
-	o = r.list(o, "token_logprobs", isNumber)
+	o = r.list(o, "token_logprobs", isFloat)
 	o = r.list(o, "top_logprobs", areLogprobs)
-	o = r.list(o, "text_offset", isInteger)
+	o = r.list(r.inDigits(o, "text_offset"), "text_offset", isDecimal)
 	return o.bytes()
 }
 
@@ -69,16 +68,27 @@ func (r *repair) list(o object, name string, fits func([]byte) bool) object {
 	return o
 }
 
-func isInteger(raw []byte) bool {
-	_, ok := integer(raw)
-	return ok
+// inDigits writes the integers in an array as digits alone.
+func (r *repair) inDigits(o object, name string) object {
+	items, _ := elements(o.get(name))
+	changed := false
+	for i, item := range items {
+		if n, ok := integer(item); ok && !isDecimal(item) {
+			items[i], changed = decimal(n), true
+		}
+	}
+	if !changed {
+		return o
+	}
+	r.note(repairedLogprobs)
+	return o.set(name, array(items))
 }
 
 // areLogprobs reports whether raw maps tokens to numbers.
 func areLogprobs(raw []byte) bool {
 	o, ok := members(raw)
 	for _, m := range o {
-		ok = ok && isNumber(m.value)
+		ok = ok && isFloat(m.value)
 	}
 	return ok
 }
@@ -98,11 +108,11 @@ func (r *repair) legacy(content []byte, choice int64) []byte {
 		o, _ := members(item)
 		token := o.get("token")
 		tokens = append(tokens, orNull(token, isText))
-		logprobs = append(logprobs, orNull(o.get("logprob"), isNumber))
+		logprobs = append(logprobs, orNull(o.get("logprob"), isFloat))
 		top := likeliest(o.get("top_logprobs"))
 		tops = append(tops, orNull(top, isObject))
 		anyTop = anyTop || top != nil
-		offsets = append(offsets, strconv.AppendInt(nil, r.advance(choice, o), 10))
+		offsets = append(offsets, decimal(r.advance(choice, o)))
 	}
 	topLogprobs := null
 	if anyTop || len(items) == 0 {
@@ -131,7 +141,7 @@ func likeliest(raw []byte) []byte {
 	for _, item := range items {
 		o, _ := members(item)
 		token, logprob := o.get("token"), o.get("logprob")
-		if name := text(token); isText(token) && isNumber(logprob) && top.index(name) < 0 {
+		if name := text(token); isText(token) && isFloat(logprob) && top.index(name) < 0 {
 			top = append(top, member{[]byte(name), token, logprob})
 		}
 		if len(top) == maxUnique {

@@ -132,21 +132,3 @@ func array(values [][]byte) []byte {
 	}
 	return append(b, ']')
 }
-
-// unique writes a value anew, so that no object in it has a key twice.
-func unique(raw []byte) []byte {
-	if list, ok := elements(raw); ok {
-		for i := range list {
-			list[i] = unique(list[i])
-		}
-		return array(list)
-	}
-	o, ok := members(raw)
-	if !ok {
-		return raw
-	}
-	for i := range o {
-		o[i].value = unique(o[i].value)
-	}
-	return o.bytes()
-}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"time"
 )
 
@@ -56,9 +55,10 @@ func (r *repair) document(raw []byte) ([]byte, error) {
 	if !ok {
 		return nil, errNoChoices
 	}
+	indexes := r.indexes(choices)
 	for i, choice := range choices {
 		var err error
-		if choices[i], err = r.choice(choice, i); err != nil {
+		if choices[i], err = r.choice(choice, indexes[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -96,7 +96,7 @@ func (r *repair) labels(doc object) object {
 		doc = doc.set("object", []byte(`"text_completion"`))
 		r.note(repairedObject)
 	}
-	if _, ok := integer(doc.get("created")); !ok {
+	if !isDecimal(doc.get("created")) {
 		doc = doc.set("created", r.fillCreated(doc.get("created")))
 		r.note(repairedCreated)
 	}
@@ -124,24 +124,22 @@ func (r *repair) fillID() []byte {
 // fillCreated cuts a fraction off, as Python's time() leaves one, or takes the present time.
 func (r *repair) fillCreated(raw []byte) []byte {
 	if f, ok := number(raw); ok {
-		return strconv.AppendInt(nil, int64(f), 10)
+		return decimal(int64(f))
 	}
 	if r.created == nil {
-		r.created = strconv.AppendInt(nil, time.Now().Unix(), 10)
+		r.created = decimal(time.Now().Unix())
 	}
 	return r.created
 }
 
-// choice repairs the choice that stands at a place of the list.
-func (r *repair) choice(raw []byte, place int) ([]byte, error) {
+// choice repairs one choice, and numbers it.
+func (r *repair) choice(raw []byte, index int64) ([]byte, error) {
 	c, _ := members(raw)
 	if !isText(c.get("text")) {
 		return nil, errNoText
 	}
-	index, ok := integer(c.get("index"))
-	if !ok || index < 0 {
-		index = int64(place)
-		c = c.set("index", strconv.AppendInt(nil, index, 10))
+	if number := decimal(index); !bytes.Equal(c.get("index"), number) {
+		c = c.set("index", number)
 		r.note(repairedIndex)
 	}
 	c = c.set("finish_reason", r.finishReason(c.get("finish_reason")))

@@ -16,7 +16,14 @@ func isNumber(raw []byte) bool {
 	return len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9')
 }
 
-// isDecimal reports whether a value is a number of digits alone.
+// isFloat reports whether a value is a number that a float64 holds.
+func isFloat(raw []byte) bool {
+	_, err := strconv.ParseFloat(string(raw), 64)
+	return err == nil && isNumber(raw)
+}
+
+// isDecimal reports whether a value is a number of digits alone that fits an int64, which is how typed
+// clients read integers.
 func isDecimal(raw []byte) bool {
 	_, err := strconv.ParseInt(string(raw), 10, 64)
 	return err == nil && isNumber(raw)
@@ -35,10 +42,21 @@ func integer(raw []byte) (int64, bool) {
 
 // number returns a number that is small enough to be some int64.
 func number(raw []byte) (float64, bool) {
-	const limit = 1 << 62
+	const limit = 1 << 63
 	f, err := strconv.ParseFloat(string(raw), 64)
-	return f, err == nil && isNumber(raw) && f > -limit && f < limit
+	return f, err == nil && isNumber(raw) && f >= -limit && f < limit
 }
+
+// digits writes an integer as digits alone; what is none becomes null.
+func digits(raw []byte) []byte {
+	if n, ok := integer(raw); ok {
+		return decimal(n)
+	}
+	return null
+}
+
+// decimal writes an integer as digits alone.
+func decimal(n int64) []byte { return strconv.AppendInt(nil, n, 10) }
 
 // text unquotes a JSON string; everything else is empty.
 func text(raw []byte) string {
