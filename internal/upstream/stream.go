@@ -66,6 +66,9 @@ func (s *Stream) take(event sse.Event) ([]byte, error) {
 		return nil, nil
 	case sse.IsDone(data):
 		s.whole = true
+		if !s.begun {
+			return nil, apierror.UpstreamSpent("The backend's stream ended without an answer in it.", nil)
+		}
 		return s.tally.last(), io.EOF
 	}
 	doc, err := s.inspector.inspect(data)

@@ -78,6 +78,8 @@ func TestStreams(t *testing.T) {
 		"usage on both":               {fakebackend.Data(chunkOf(" a", "null", `,"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}`), usageChunk(someUsage), "[DONE]"), true, []string{a, usageChunk(someUsage)}, "usage_place"},
 		"look-alike keys":             {fakebackend.Data(chunkOf(" a", "null", `,"Usage":{"x":1},"Model":2`), "[DONE]"), false, []string{chunkOf(" a", "null", `,"Usage":{"x":1},"Model":2`)}, ""},
 		"empty choices":               {fakebackend.Data("{"+labels+`,"prompt_filter_results":[],"choices":[]}`, a, "[DONE]"), false, []string{"{" + labels + `,"prompt_filter_results":[],"choices":[]}`, a}, ""},
+		"usage and no text":           {fakebackend.Data(usageChunk(someUsage), "[DONE]"), true, []string{usageChunk(someUsage)}, ""},
+		"integers with points":        {fakebackend.Data(strings.NewReplacer(`"index":0`, `"index":0.0`, `"created":1`, `"created":1.0`).Replace(a), strings.Replace(usageChunk(someUsage), `:1,"comp`, `:1e0,"comp`, 1), "[DONE]"), true, []string{a, usageChunk(someUsage)}, "created index usage"},
 		"null as the first event":     {fakebackend.Data("null", a, "[DONE]"), false, []string{a}, ""},
 		"comments and empty data":     {":\n\n: x\n\ndata:\n\n" + fakebackend.Data(a, "", "[DONE]"), false, []string{a}, ""},
 		"no space, CRLF":              {"data:" + a + "\r\n\r\ndata:[DONE]\r\n\r\n", false, []string{a}, ""},
@@ -220,6 +222,24 @@ func chunked(data string) string {
 		size = string(hex[n%16]) + size
 	}
 	return size + "\r\n" + data + "\r\n"
+}
+
+// A stream that says it is done and has said nothing is no success.
+func TestStreamWithoutAChunk(t *testing.T) {
+	t.Parallel()
+	for name, events := range map[string]string{
+		"[DONE] alone": fakebackend.Data("[DONE]"), "null": fakebackend.Data("null", "[DONE]"), "a comment": ": x\n\ndata:\n\n" + fakebackend.Data("[DONE]"),
+	} {
+		backend := fakebackend.New(t, fakebackend.Events(events))
+		answer, err := newClient(t, backend.URL).Complete(caller(t), streamed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := readStream(t, answer.Stream)
+		if diff := cmp.Diff(spent(upstreamError("The backend's stream ended without an answer in it.")), toldOf(t, err)); diff != "" || got != nil {
+			t.Errorf("%s: chunks %v, error (-want +got):\n%s", name, got, diff)
+		}
+	}
 }
 
 // Ollama swallows the error of a model that breaks off: an empty chunk, and the stream is over.
