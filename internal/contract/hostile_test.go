@@ -146,3 +146,20 @@ func TestConcurrent(t *testing.T) {
 		}
 	}
 }
+
+// TestHostileDepth holds the memory for the objects that are open to what they need, however many.
+func TestHostileDepth(t *testing.T) {
+	const levels = 9_000
+	document := []byte(strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels))
+	p, err := compileYAML(t, "{}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	accepted := p.Accept(document, nil)
+	runtime.ReadMemStats(&after)
+	if allocated := after.TotalAlloc - before.TotalAlloc; !accepted || allocated > 8<<20 {
+		t.Errorf("accepted %t, %d bytes allocated for a body of %d", accepted, allocated, len(document))
+	}
+}

@@ -93,11 +93,12 @@ func (k *keys) grow(sc *scope, doc []byte) {
 	sc.size = size
 }
 
-// extend makes the slice as long as asked, with free slots at its end.
+// extend makes the slice as long as asked, with free slots at its end. It at least doubles what it
+// holds: thousands of small tables, one within the other, would be copied with each that is added.
 func (k *keys) extend(length int) {
 	before := len(k.slots)
 	if length > cap(k.slots) {
-		slots := make([]slot, length, max(length, 4*firstSize))
+		slots := make([]slot, length, max(length, 2*cap(k.slots), 4*firstSize))
 		copy(slots, k.slots)
 		k.slots = slots
 		return
