@@ -178,6 +178,8 @@ func FuzzRepair(f *testing.F) {
 	f.Add(logprobsOf(`{"content":[{"token":"a","bytes":[1],"logprob":-1,"top_logprobs":[{"token":"b","logprob":1}]}]}`))
 	f.Add(`{"choices":[{"text":"\ud800","text":"b","logprobs":{"tokens":[1]}}],"created":1e3}`)
 	f.Add(`{"error":{"message":"x","code":1},"choices":[]}`)
+	f.Add(strings.Replace(choicesOf("0", "0.0", "-1"), `"created":1`, `"created":1e3`, 1))
+	f.Add(answerOf(choice, `,"Model":1,"x":[{"a":{"b":1},"a":{"b":1,"b":[2,{"c":1,"c":2}]}}],"usage":{"prompt_tokens":1.0}`))
 	f.Fuzz(func(t *testing.T, body string) {
 		for schema, inspect := range inspectors(t) {
 			doc, err := inspect([]byte(body))
