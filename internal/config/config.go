@@ -53,6 +53,7 @@ type Config struct {
 	Upstream  Upstream           `yaml:"upstream" doc:"What holds for every backend."`
 	Limits    Limits             `yaml:"limits" doc:"What a caller may ask of the gateway."`
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`
+	Faults    Faults             `yaml:"faults" doc:"What goes wrong with answers on purpose, for tests of how clients take it."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
 
 	// Notices are what an operator should hear of although nothing is wrong. Load fills them.
@@ -128,6 +129,12 @@ type Limits struct {
 type Stream struct {
 	Keepalive    time.Duration `yaml:"keepalive" doc:"Silence after which a comment keeps the connection open. 0 turns it off."`
 	WriteTimeout time.Duration `yaml:"write_timeout" doc:"For a client to take one event, after which it counts as gone."`
+}
+
+// Faults is what goes wrong on purpose.
+type Faults struct {
+	File  string `yaml:"file" env:"SPECGATE_FAULTS" doc:"The script of faults, which docs/faults.md describes. Empty means none. For test set-ups: refused where others than this machine can reach listen."`
+	Allow bool   `yaml:"allow" doc:"Lets faults.file be used on an address that others can reach."`
 }
 
 // Shutdown is how the gateway stops.

@@ -84,9 +84,10 @@ func (l *loader) flags(flags map[string]string) {
 	})
 }
 
-// FlagName is what the flag of a setting is called, without its dashes.
+// FlagName is what the flag of a setting is called, without its dashes. A section's file is called
+// after the section.
 func FlagName(setting string) string {
-	return strings.NewReplacer(".", "-", "_", "-").Replace(setting)
+	return strings.NewReplacer(".", "-", "_", "-").Replace(strings.TrimSuffix(setting, ".file"))
 }
 
 // scalars sets each scalar that stands alone, not in a list or under a name, from a source.

@@ -52,7 +52,12 @@ func TestValidateAccepts(t *testing.T) {
 		"a digest":            func(c *config.Config) { c.Auth.Tokens = []config.Token{{SHA256: config.NewSecret(testDigest)}} },
 		"https":               base("https://api.openai.com/v1"),
 		"the port elsewhere":  base("http://gpu:8420/v1"),
-		"timeouts off":        change(func(b *config.Backend) { b.Timeouts = config.Timeouts{} }),
+		"faults on loopback":  func(c *config.Config) { c.Faults.File = "faults.yaml" },
+		"faults with leave": func(c *config.Config) {
+			c.Listen, c.Auth.Tokens = ":8420", []config.Token{token("a")}
+			c.Faults = config.Faults{File: "faults.yaml", Allow: true}
+		},
+		"timeouts off": change(func(b *config.Backend) { b.Timeouts = config.Timeouts{} }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := valid()
@@ -122,6 +127,9 @@ func TestValidateRefuses(t *testing.T) {
 		{"no body", func(c *config.Config) { c.Limits.Body = 0 }, "limits.body must be more than 0, such as 16MiB"},
 		{"less in flight than a body", func(c *config.Config) { c.Limits.InflightBytes = 1 << 20 }, "limits.inflight_bytes is 1MiB, less than limits.body (16MiB): a body of that size could never be accepted"},
 		{"no requests", func(c *config.Config) { c.Limits.MaxConcurrent = 0 }, "limits.max_concurrent must be at least 1"},
+		{"faults for others", func(c *config.Config) {
+			c.Listen, c.Auth.Tokens, c.Faults.File = ":8420", []config.Token{token("a")}, "faults.yaml"
+		}, "faults.file is set, and others can reach listen (:8420): listen on 127.0.0.1, or set faults.allow to true"},
 		{"headers for ever", func(c *config.Config) { c.Limits.HeaderTimeout = 0 }, "limits.header_timeout must be more than 0, such as 30s: without it a client could hold its connection for ever"},
 	}
 	for _, test := range tests {
