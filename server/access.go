@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,17 +31,18 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // logAccess renders the error of a request, if any, and writes its line. The line holds no body, no
-// token, and no word of a backend's. A caller who was to get no answer gets a broken connection: net/http
-// would send an empty 200.
+// token, and no word of a backend's. A caller who was to get no answer, or not all of it, gets a broken
+// connection: net/http would send an empty 200, or end the answer well.
 func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		err := next(c)
-		if err != nil {
+		cut := errors.Is(err, errCut)
+		if err != nil && !cut {
 			c.Error(err)
 		}
 		status := s.record(c, err, time.Since(start))
-		if status == apierror.StatusClientClosed && !c.Response().Committed {
+		if cut || status == apierror.StatusClientClosed && !c.Response().Committed {
 			panic(http.ErrAbortHandler)
 		}
 		return nil
@@ -67,7 +69,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		return status
 	}
 	call := completion.CallOf(ctx)
-	s.options.Logger.LogAttrs(ctx, level, "request",
+	line := []slog.Attr{
 		slog.String("id", call.ID),
 		slog.String("method", c.Request().Method),
 		slog.String("route", route),
@@ -78,7 +80,11 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.Duration("duration", took),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("upstream", call.Upstream),
-	)
+	}
+	if call.Fault != "" {
+		line = append(line, slog.String("fault", call.Fault))
+	}
+	s.options.Logger.LogAttrs(ctx, level, "request", line...)
 	return status
 }
 

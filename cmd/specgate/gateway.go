@@ -32,6 +32,10 @@ func newGateway(cfg config.Config, logger *slog.Logger) (gateway *server.Server,
 	if err != nil {
 		return nil, nil, err
 	}
+	script, err := newFaults(cfg.Faults)
+	if err != nil {
+		return nil, nil, err
+	}
 	backend, err := newBackend(cfg, metrics)
 	if err != nil {
 		return nil, nil, err
@@ -51,6 +55,7 @@ func newGateway(cfg config.Config, logger *slog.Logger) (gateway *server.Server,
 			WriteTimeout:  cfg.Stream.WriteTimeout,
 		},
 		Shutdown:   server.Shutdown(cfg.Shutdown),
+		Faults:     script,
 		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
 	return gateway, backend.Close, err

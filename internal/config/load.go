@@ -125,6 +125,9 @@ func (l *loader) finish() {
 			token.Name = fmt.Sprintf("token-%d", i+1)
 		}
 	}
+	if file := l.config.Faults.File; file != "" {
+		l.notice("completions go wrong on purpose, as %s says (faults.file)", file)
+	}
 	l.config.Origins = l.origins
 	if l.unreadable {
 		return
