@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Default is the configuration where nothing is set. It lacks an upstream and so is not yet valid.
+// Default is the configuration where nothing is set.
 func Default() Config {
 	return Config{
 		Listen:    "127.0.0.1:8420",
@@ -49,7 +49,7 @@ type Config struct {
 
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
-	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. At present one is accepted, and every model id goes to it."`
+	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. At present one is accepted, and every model id goes to it. With none, the embedded test model specgate-1 answers."`
 	Upstream  Upstream           `yaml:"upstream" doc:"What holds for every backend."`
 	Limits    Limits             `yaml:"limits" doc:"What a caller may ask of the gateway."`
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`

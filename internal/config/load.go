@@ -132,6 +132,9 @@ func (l *loader) finish() {
 	if l.unreadable {
 		return
 	}
+	if len(l.config.Upstreams) == 0 && !l.knownToFail("upstreams") {
+		l.notice("no upstream is set, so the embedded test model specgate-1 answers: OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file, puts a backend in its place")
+	}
 	for _, p := range l.config.problems() {
 		if !l.knownToFail(p.Setting) {
 			p.Origin = l.origin(p.Setting)
