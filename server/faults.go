@@ -97,6 +97,9 @@ func (f *faultyWriter) event(p []byte) (int, error) {
 	if f.events > 0 {
 		f.pause(f.fault.BetweenEvents)
 	}
+	if errors.Is(context.Cause(f.ctx), context.Canceled) { // the caller left; a gateway that ends still says so
+		return 0, context.Canceled
+	}
 	if !f.spoilt && f.due(f.fault.MalformedAfter, done) {
 		f.happened()
 		f.spoilt = true

@@ -3,6 +3,8 @@ package faults_test
 import (
 	"math"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +230,21 @@ f:20: rules[4] must hold settings, as name: value`},
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What docs/faults.md shows can be used as it stands there.
+func TestDocsHaveScriptsThatWork(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/faults.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(docs), -1)
+	if len(examples) < 8 {
+		t.Errorf("%d examples", len(examples))
+	}
+	for _, example := range examples {
+		parse(t, example[1])
 	}
 }
 
