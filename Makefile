@@ -12,7 +12,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover test-llamacpp
+.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover test-sdks test-llamacpp
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ bench: ## Run the benchmarks
 cover: ## Say how much of the code the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
 	$(GO) tool cover -func=coverage.out | tail -1
+
+test-sdks: build ## Run OpenAI's SDKs for Python and Node against the embedded model (needs both, 90 MB)
+	.ci/sdks setup
+	.ci/sdks run
 
 test-llamacpp: ## Run against a real llama.cpp server and a small real model (needs Python, 300 MB)
 	.ci/llamacpp setup
