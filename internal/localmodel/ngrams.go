@@ -1,9 +1,6 @@
 package localmodel
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // trust is the weight of what was counted for histories of 0, 1, 2 … tokens, where there is such a
 // count; the rest goes to the next shorter history, and in the end to all tokens alike. So no token
@@ -29,18 +26,21 @@ type class struct {
 
 // classify groups the tokens by how often they were seen.
 func (g *ngrams) classify(seen []int32) {
-	counts := slices.Compact(slices.Sorted(slices.Values(seen)))
-	g.classes = make([]class, len(counts))
-	for i, n := range counts {
-		g.classes[i].p = mix(trust[0], float64(n)/float64(g.total), 1.0/vocabularySize)
-	}
+	byCount := make([]class, slices.Max(seen)+1)
 	for id, n := range seen {
-		if !known(int64(id)) {
+		if known(int64(id)) {
+			byCount[n].tokens = append(byCount[n].tokens, token(id))
+		}
+	}
+	for n, c := range byCount {
+		if len(c.tokens) == 0 {
 			continue
 		}
-		i, _ := slices.BinarySearchFunc(counts, n, cmp.Compare[int32])
-		g.classOf[id] = int32(i)
-		g.classes[i].tokens = append(g.classes[i].tokens, token(id))
+		c.p = mix(trust[0], float64(n)/float64(g.total), 1.0/vocabularySize)
+		for _, t := range c.tokens {
+			g.classOf[t] = int32(len(g.classes))
+		}
+		g.classes = append(g.classes, c)
 	}
 }
 

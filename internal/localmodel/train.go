@@ -46,7 +46,10 @@ type table struct {
 
 func newTable(grams []gram) table {
 	slices.SortFunc(grams, func(a, b gram) int {
-		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.next, b.next))
+		if a.key != b.key {
+			return cmp.Compare(a.key, b.key)
+		}
+		return cmp.Compare(a.next, b.next)
 	})
 	var t table
 	for i, g := range grams {
