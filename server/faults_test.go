@@ -58,7 +58,7 @@ func TestByteByByte(t *testing.T) {
 				Spec: gen.Spec, Faults: script,
 				API:     &operations{complete: onlyValid},
 				Tokens:  auth.Tokens{{Hash: auth.Hash(token)}},
-				Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Logger:  slog.New(slog.DiscardHandler),
 				Metrics: &counts{seen: map[string]int{}},
 				Limits:  server.Limits{Body: 1 << 20, InflightBytes: 1 << 20, MaxConcurrent: 1},
 			})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/fakebackend"
 )
 
@@ -285,6 +286,42 @@ func TestFaultsOfStreamsLeaveOthersAlone(t *testing.T) {
 	}
 }
 
+// What is behind the gateway makes no difference.
+func TestFaultsOfTheEmbeddedModel(t *testing.T) {
+	t.Parallel()
+	script := writeScript(t, "rules: [{nth: 2, cut_after: 2}, {nth: 3, byte_by_byte: true, no_done: true}, {nth: 4, status: 429}]")
+	env := map[string]string{"SPECGATE_API_KEY": testToken, "SPECGATE_FAULTS": script}
+	cfg, err := config.Load("", nil, func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &running{t: t, log: newLogbook(), ended: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}, Timeout: bounded}}
+	g.serve(cfg)
+	const asked = `{"model":"specgate-1","prompt":"Once upon a time","max_tokens":4,"temperature":0,"stream":true}`
+	texts := func(w wire) (all []string) {
+		for line := range strings.Lines(w.body()) {
+			var chunk struct{ Choices []struct{ Text string } }
+			if data, ok := strings.CutPrefix(line, "data: "); ok && json.Unmarshal([]byte(data), &chunk) == nil {
+				all = append(all, chunk.Choices[0].Text)
+			}
+		}
+		return all
+	}
+	whole, cut, bytes := g.onTheWire(asked), g.onTheWire(asked), g.onTheWire(asked)
+	if !whole.ended || !strings.HasSuffix(whole.body(), doneEvent) || len(texts(whole)) < 4 {
+		t.Fatalf("without a fault: ended %v, %q", whole.ended, whole.body())
+	}
+	if diff := cmp.Diff(texts(whole)[:2], texts(cut)); diff != "" || cut.ended {
+		t.Errorf("cut: ended %v, texts (-want +got):\n%s", cut.ended, diff)
+	}
+	if diff := cmp.Diff(texts(whole), texts(bytes)); diff != "" || !bytes.ended || len(bytes.chunks) != len(bytes.body()) {
+		t.Errorf("byte by byte: ended %v, %d chunks, texts (-want +got):\n%s", bytes.ended, len(bytes.chunks), diff)
+	}
+	if got := g.complete(asked); got.status != 429 {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
 // Only completions that would have been made are counted, and go wrong.
 func TestFaultsCountAcceptedRequests(t *testing.T) {
 	t.Parallel()
@@ -313,7 +350,7 @@ func TestFaultsCountAcceptedRequests(t *testing.T) {
 func TestFaultEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ rule, request string }{
-		"before": {"before_first_byte: 1h", plainBody},
+		"before": {"before_first_byte: 1h, status: 500", plainBody},
 		"within": {"between_events: 1h", streamed},
 	} {
 		t.Run(name, func(t *testing.T) {
