@@ -59,13 +59,13 @@ fuzz: ## Fuzz what reads bytes, FUZZTIME each
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-cover: ## Say how much of the code the tests reach
-	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
-	$(GO) tool cover -func=coverage.out | tail -1
-
 test-sdks: build ## Run OpenAI's SDKs for Python and Node against the embedded model (needs both, 90 MB)
 	.ci/sdks setup
 	.ci/sdks run
+
+cover: ## Say how much of the code the tests reach
+	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
+	$(GO) tool cover -func=coverage.out | tail -1
 
 test-llamacpp: ## Run against a real llama.cpp server and a small real model (needs Python, 300 MB)
 	.ci/llamacpp setup

@@ -69,7 +69,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		return status
 	}
 	call := completion.CallOf(ctx)
-	line := []slog.Attr{
+	s.options.Logger.LogAttrs(ctx, level, "request",
 		slog.String("id", call.ID),
 		slog.String("method", c.Request().Method),
 		slog.String("route", route),
@@ -80,11 +80,8 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.Duration("duration", took),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("upstream", call.Upstream),
-	}
-	if call.Fault != "" {
-		line = append(line, slog.String("fault", call.Fault))
-	}
-	s.options.Logger.LogAttrs(ctx, level, "request", line...)
+		faultOf(call),
+	)
 	return status
 }
 

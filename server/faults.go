@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type Faults interface {
 
 var (
 	errInjected = errors.New("a fault was injected")
-	// errCut is the end of an answer whose connection is to be broken. It is rendered nowhere.
+	// errCut is the end of an answer whose connection is to be broken. No caller is told of it.
 	errCut = errors.New("a fault cuts the stream")
 )
 
@@ -32,7 +33,7 @@ var (
 // that only what would have been answered goes wrong.
 func (s *Server) inject(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		fault := s.options.Faults.Decide(s.completions.Add(1), c.Request().Header)
+		fault := s.options.Faults.Decide(s.asked.Add(1), c.Request().Header)
 		if fault == nil {
 			return next(c)
 		}
@@ -156,6 +157,14 @@ func (f *faultyWriter) pause(d time.Duration) {
 	case <-timer.C:
 	case <-f.ctx.Done():
 	}
+}
+
+// faultOf is what the log says of a fault; nothing, which no line holds, where none came about.
+func faultOf(call *completion.Call) slog.Attr {
+	if call.Fault == "" {
+		return slog.Attr{}
+	}
+	return slog.String("fault", call.Fault)
 }
 
 // happened names the fault for the log, now that it has come about.

@@ -61,13 +61,13 @@ type Options struct {
 
 // Server is a gateway. It serves once.
 type Server struct {
-	options     Options
-	echo        *echo.Echo
-	flight      inflight
-	completions atomic.Int64 // requests for one that kept the contract, where there are faults
-	draining    atomic.Bool
-	base        context.Context // of every request; its cause says why the server ended them
-	cancel      context.CancelCauseFunc
+	options  Options
+	echo     *echo.Echo
+	flight   inflight
+	draining atomic.Bool
+	base     context.Context // of every request; its cause says why the server ended them
+	cancel   context.CancelCauseFunc
+	asked    atomic.Int64 // requests for a completion that kept the contract; counted where there are faults
 }
 
 // New assembles a server, and fails where the contract asks for what it could not enforce.
