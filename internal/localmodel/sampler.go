@@ -41,14 +41,10 @@ func (s *sampler) look(h history) { s.fill(h, s.touched) }
 // draw takes a token of the distribution that look has made, and leaves it spoilt. It returns the
 // token's log probability as the model has it, whatever the request made of it.
 func (s *sampler) draw() (token, float64) {
-	s.toLogits()
-	var o outcome
-	var t token
-	if s.temperature == 0 {
-		o = slices.MinFunc(s.outcomes, heavierFirst)
-		t = o.token
-	} else {
-		s.toWeights()
+	s.weigh()
+	o := s.heaviest() // which is all of it at a temperature of 0
+	t := o.token
+	if s.temperature > 0 {
 		if s.topP < 1 {
 			s.keepNucleus()
 		}
@@ -59,7 +55,22 @@ func (s *sampler) draw() (token, float64) {
 	return t, math.Log(o.p)
 }
 
-// toLogits makes the weights logits, with the biases and penalties of OpenAI's formula:
+// weigh gives each outcome what its tokens' probabilities are to be in proportion to. As it is, that
+// is the model's; logarithms are taken only where something is to be done to it.
+func (s *sampler) weigh() {
+	if len(s.touched) == 0 && (s.temperature == 0 || s.temperature == 1) {
+		for i := range s.outcomes {
+			s.outcomes[i].weight = s.outcomes[i].p
+		}
+		return
+	}
+	s.toLogits()
+	if s.temperature > 0 {
+		s.toWeights()
+	}
+}
+
+// toLogits makes logits of the weights, with the biases and penalties of OpenAI's formula:
 // https://platform.openai.com/docs/advanced-usage#frequency-and-presence-penalties
 func (s *sampler) toLogits() {
 	touched := s.touched
@@ -77,12 +88,24 @@ func (s *sampler) toLogits() {
 	}
 }
 
-// toWeights makes the logits what probabilities are in proportion to; the greatest is 1.
+// toWeights makes weights of the logits, at the request's temperature; the greatest is 1.
 func (s *sampler) toWeights() {
-	most := slices.MinFunc(s.outcomes, heavierFirst).weight
+	most := s.heaviest().weight
 	for i := range s.outcomes {
 		s.outcomes[i].weight = math.Exp((s.outcomes[i].weight - most) / s.temperature)
 	}
+}
+
+// heaviest is the outcome with the greatest weight; of equals, the one with the lowest id.
+func (s *sampler) heaviest() outcome {
+	best := &s.outcomes[0]
+	for i := range s.outcomes {
+		o := &s.outcomes[i]
+		if o.weight > best.weight || o.weight == best.weight && o.token < best.token {
+			best = o
+		}
+	}
+	return *best
 }
 
 // keepNucleus keeps the fewest tokens whose probabilities add up to top_p, and at least one.
@@ -102,7 +125,10 @@ func (s *sampler) keepNucleus() {
 }
 
 func heavierFirst(a, b outcome) int {
-	return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.token, b.token))
+	if a.weight != b.weight {
+		return cmp.Compare(b.weight, a.weight)
+	}
+	return cmp.Compare(a.token, b.token)
 }
 
 func (s *sampler) sum() float64 {
