@@ -50,7 +50,7 @@ func request(fields string) *completion.Request {
 }
 
 // complete is the answer to a request, which keeps the contract.
-func complete(t testing.TB, fields string) answered {
+func complete(t *testing.T, fields string) answered {
 	t.Helper()
 	got, err := model(t).Complete(t.Context(), request(fields))
 	if err != nil {
@@ -60,7 +60,7 @@ func complete(t testing.TB, fields string) answered {
 }
 
 // streamed is the chunks of an answer, which keep the contract.
-func streamed(t testing.TB, fields string) []answered {
+func streamed(t *testing.T, fields string) []answered {
 	t.Helper()
 	req := request(fields)
 	req.Stream, req.IncludeUsage = true, strings.Contains(fields, "include_usage")
@@ -99,7 +99,7 @@ func refused(t *testing.T, fields string) *apierror.Error {
 var published = sync.OnceValues(func() (*openapi3.T, error) { return contract.Load(gen.Spec) })
 
 // read reads a document that keeps a schema, which two validators look at.
-func read(t testing.TB, schema string, document []byte) answered {
+func read(t *testing.T, schema string, document []byte) answered {
 	t.Helper()
 	doc, err := published()
 	if err != nil {

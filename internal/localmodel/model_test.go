@@ -11,16 +11,16 @@ import (
 // trained is the model that all tests ask.
 var trained = sync.OnceValues(func() (*Model, error) { return New("test") })
 
-func model(t testing.TB) *Model {
-	t.Helper()
+func model(tb testing.TB) *Model {
+	tb.Helper()
 	m, err := trained()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }
 
-func (m *Model) encode(t testing.TB, text string) []token {
+func (m *Model) encode(t *testing.T, text string) []token {
 	t.Helper()
 	tokens, err := m.vocabulary.encode(text)
 	if err != nil {
