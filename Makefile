@@ -12,7 +12,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover test-llamacpp
+.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover test-sdks test-llamacpp
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ fuzz: ## Fuzz what reads bytes, FUZZTIME each
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+test-sdks: build ## Run OpenAI's SDKs for Python and Node against the embedded model (needs both, 90 MB)
+	.ci/sdks setup
+	.ci/sdks run
 
 cover: ## Say how much of the code the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...

@@ -54,19 +54,20 @@ func frames() string {
 }
 
 // logAccess renders the error of a request, if any, and writes its line. The line holds no body, no
-// token, and no word of a backend's. A caller who was to get no answer gets a broken connection, and so
-// does one whose answer a panic broke off: net/http would send an empty 200, or end it as if it were whole.
+// token, and no word of a backend's. A caller who was to get no answer, or not all of it, gets a broken
+// connection: net/http would send an empty 200, or end the answer as if it were whole.
 func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		err := next(c)
-		begun := c.Response().Committed
-		if err != nil {
+		begun, cut := c.Response().Committed, errors.Is(err, errCut)
+		if err != nil && !cut {
 			c.Error(err)
 		}
 		status := s.record(c, err, time.Since(start))
 		var bug *panicked
-		if errors.As(err, &bug) && begun || status == apierror.StatusClientClosed && !begun {
+		broken := cut || begun && errors.As(err, &bug)
+		if broken || !begun && status == apierror.StatusClientClosed {
 			panic(http.ErrAbortHandler)
 		}
 		return nil
@@ -104,6 +105,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.Duration("duration", took),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("upstream", call.Upstream),
+		faultOf(call),
 	)
 	return status
 }

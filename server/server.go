@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +47,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a server is made of; all are needed but Operations.
+// Options are what a server is made of; all are needed but Operations and Faults.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -55,6 +56,7 @@ type Options struct {
 	Metrics    Metrics
 	Limits     Limits
 	Shutdown   Shutdown
+	Faults     Faults       // what goes wrong on purpose; nil for nothing
 	Operations http.Handler // what the operations listener serves beside the health checks; may be nil
 }
 
@@ -67,6 +69,7 @@ type Server struct {
 	draining atomic.Bool
 	base     context.Context // of every request; its cause says why the server ended them
 	cancel   context.CancelCauseFunc
+	asked    atomic.Int64 // requests for a completion that kept the contract; counted where there are faults
 }
 
 // New assembles a server, and fails where the contract asks for what it could not enforce.
@@ -102,9 +105,13 @@ func New(o Options) (*Server, error) {
 		s.admit,        // not more at one time than the gateway can hold
 		validate,       // reads the body, and refuses what breaks the contract
 	}
+	completion := operation
+	if o.Faults != nil {
+		completion = append(slices.Clip(operation), s.inject) // what is to go wrong in tests of clients
+	}
 	gen.RegisterHandlersWithOptions(s.echo, gen.NewStrictHandler(o.API, nil), gen.RegisterHandlersOptions{
 		OperationMiddlewares: map[string][]echo.MiddlewareFunc{
-			"createCompletion": operation, "listModels": operation, "retrieveModel": operation,
+			"createCompletion": completion, "listModels": operation, "retrieveModel": operation,
 		},
 	})
 	return s, nil

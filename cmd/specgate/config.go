@@ -37,6 +37,9 @@ func newConfigCheck(term terminal) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if _, err = newFaults(cfg.Faults); err != nil {
+			return err
+		}
 		_, err = fmt.Fprintln(term.stdout, "The configuration is valid.")
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/contract"
+	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/internal/upstream"
 	"github.com/specgate/specgate/server"
@@ -32,7 +34,11 @@ func newGateway(cfg config.Config, logger *slog.Logger) (gateway *server.Server,
 	if err != nil {
 		return nil, nil, err
 	}
-	backend, err := newBackend(cfg, metrics)
+	script, err := newFaults(cfg.Faults)
+	if err != nil {
+		return nil, nil, err
+	}
+	backend, free, err := newBackend(cfg, metrics)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,9 +57,10 @@ func newGateway(cfg config.Config, logger *slog.Logger) (gateway *server.Server,
 			WriteTimeout:  cfg.Stream.WriteTimeout,
 		},
 		Shutdown:   server.Shutdown(cfg.Shutdown),
+		Faults:     script,
 		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
-	return gateway, backend.Close, err
+	return gateway, free, err
 }
 
 // newTokens keeps the hashes of the accepted tokens, and what each is bound to.
@@ -72,8 +79,22 @@ func newTokens(accepted []config.Token) (auth.Tokens, error) {
 	return tokens, nil
 }
 
-// newBackend is the one upstream that the configuration has.
-func newBackend(cfg config.Config, metrics *telemetry.Metrics) (*upstream.Client, error) {
+// newBackend is the one upstream that the configuration has, or the embedded model where it has none.
+// free ends what it holds.
+func newBackend(cfg config.Config, metrics *telemetry.Metrics) (backend handlers.Backend, free func(), err error) {
+	if len(cfg.Upstreams) == 0 {
+		backend, err = localmodel.New(buildVersion())
+		return backend, func() {}, err
+	}
+	client, err := newUpstream(cfg, metrics)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, client.Close, nil
+}
+
+// newUpstream is the client of the one upstream.
+func newUpstream(cfg config.Config, metrics *telemetry.Metrics) (*upstream.Client, error) {
 	doc, err := contract.Load(gen.Spec)
 	if err != nil {
 		return nil, err
@@ -102,5 +123,5 @@ func newBackend(cfg config.Config, metrics *telemetry.Metrics) (*upstream.Client
 			Repaired:    metrics.Repaired,
 		}), nil
 	}
-	return nil, fmt.Errorf("no upstream is configured: set OPENAI_BASE_URL, or upstreams in the file")
+	return nil, errors.New("no upstream is configured")
 }

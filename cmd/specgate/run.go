@@ -57,7 +57,10 @@ func newRoot(term terminal) *cobra.Command {
 What does not keep the contract (specgate spec) is refused with everything that
 is wrong with it; what does reaches the server byte for byte.
 ` + exitCodes,
-		Example: `  # In front of a server on this machine; prints a token and a curl to try
+		Example: `  # On its own, with a small test model; prints a token and a curl to try
+  specgate serve
+
+  # In front of a server on this machine
   OPENAI_BASE_URL=http://127.0.0.1:8000/v1 specgate serve`,
 		Version:       buildVersion(),
 		SilenceErrors: true,

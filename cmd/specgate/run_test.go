@@ -37,6 +37,10 @@ func invoke(t *testing.T, line string, env map[string]string) result {
 	return result{code, stdout.String(), stderr.String()}
 }
 
+// embedded is the notice of a gateway without a backend.
+const embedded = "specgate: note: no upstream is set, so the embedded test model specgate-1 answers: " +
+	"OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file, puts a backend in its place\n"
+
 func TestRunExits(t *testing.T) {
 	backend := map[string]string{"OPENAI_BASE_URL": "http://gpu/v1"}
 	tests := []struct {
@@ -50,7 +54,8 @@ func TestRunExits(t *testing.T) {
 		{"config", nil, 0, ""},
 		{"completion bash", nil, 0, ""},
 		{"config check", backend, 0, ""},
-		{"config check", nil, 1, "specgate: upstreams is empty: set OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file\n"},
+		{"config check", nil, 0, embedded},
+		{"config check", map[string]string{"OPENAI_BASE_URL": "gpu"}, 1, "specgate: OPENAI_BASE_URL: upstreams.default.base_url must be an http or https URL, such as http://127.0.0.1:8000/v1\n"},
 		{"config check --listen 8420 --log-level loud", backend, 1, `specgate: --listen: listen is "8420": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address
 specgate: --log-level: log.level is "loud": it must be debug, info, warn or error
 `},
@@ -123,8 +128,8 @@ func TestConfigPrintTakesAnEmptyFlag(t *testing.T) {
 }
 
 func TestConfigPrintShowsWhatIsRefused(t *testing.T) {
-	got := invoke(t, "config print", nil)
-	if got.code != exitFailure || !strings.Contains(got.stdout, "listen: 127.0.0.1:8420\n") || !strings.Contains(got.stderr, "upstreams is empty") {
+	got := invoke(t, "config print --log-format xml", nil)
+	if got.code != exitFailure || !strings.Contains(got.stdout, "listen: 127.0.0.1:8420\n") || !strings.Contains(got.stderr, "log.format is \"xml\"") {
 		t.Errorf("exit code %d with\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -247,7 +252,7 @@ func TestGreetPrintsACurlThatWorks(t *testing.T) {
 	}))
 	defer server.Close()
 	var stdout bytes.Buffer
-	if err := greet(&stdout, strings.TrimPrefix(server.URL, "http://"), "sg-1"); err != nil {
+	if err := greet(&stdout, strings.TrimPrefix(server.URL, "http://"), "sg-1", tryModel(config.Default())); err != nil {
 		t.Fatal(err)
 	}
 	_, command, _ := strings.Cut(stdout.String(), "\n\n")
@@ -256,7 +261,7 @@ func TestGreetPrintsACurlThatWorks(t *testing.T) {
 	if out, err := shell.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}
-	want := "POST\n/v1/completions\nBearer sg-1\napplication/json\n{\n\"model\": \"llama3.1:8b\",\n\"prompt\": \"Hello World\",\n\"stream\": false\n}"
+	want := "POST\n/v1/completions\nBearer sg-1\napplication/json\n{\n\"model\": \"specgate-1\",\n\"prompt\": \"Hello World\",\n\"stream\": false\n}"
 	if diff := cmp.Diff(want, <-bodies); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
@@ -281,8 +286,8 @@ func TestInterruptibleEndsAtTheSecondSignal(t *testing.T) {
 
 // A key alone chooses no backend, and whoever set it is told so.
 func TestServeWithAKeyAlone(t *testing.T) {
-	got := invoke(t, "serve", map[string]string{"OPENAI_API_KEY": "sk-secret"})
-	if got.code != exitFailure || !strings.Contains(got.stderr, "OPENAI_API_KEY is ignored") || !strings.Contains(got.stderr, "set OPENAI_BASE_URL") {
+	got := invoke(t, "serve --log-format xml", map[string]string{"OPENAI_API_KEY": "sk-secret"})
+	if got.code != exitFailure || !strings.Contains(got.stderr, "OPENAI_API_KEY is ignored") || !strings.Contains(got.stderr, embedded) {
 		t.Errorf("got %+v", got)
 	}
 }

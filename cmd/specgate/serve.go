@@ -21,8 +21,10 @@ finish, for at most shutdown.delay and shutdown.drain; a second one ends the pro
 at once, with exit code 1.
 
 Settings come from flags, the environment and the file, in that order; docs/config.md
-describes them. OPENAI_BASE_URL is enough to begin with.`,
-		Example: `  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 specgate serve
+describes them. OPENAI_BASE_URL is enough to begin with; without a backend, a small
+model in the program itself (specgate-1) answers, to try clients on.`,
+		Example: `  specgate serve
+  OPENAI_BASE_URL=http://127.0.0.1:8000/v1 specgate serve
   specgate serve --config specgate.yaml --log-format json
   SPECGATE_API_KEY=sg-one,sg-two specgate serve --config specgate.yaml --listen :8420`,
 		Args: cobra.NoArgs,
@@ -60,7 +62,7 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 	address := front.Addr().String()
 	logger.InfoContext(ctx, "listening", "address", address, "version", buildVersion())
 	if token != "" {
-		if err := greet(term.stdout, address, token); err != nil {
+		if err := greet(term.stdout, address, token, tryModel(cfg)); err != nil {
 			return errors.Join(fmt.Errorf("print the token: %w", err), closeAll(front, back))
 		}
 	}

@@ -17,6 +17,7 @@ var everyFlag = []flagged{
 	{"ops_listen", "`address` of the operations listener; empty turns it off (SPECGATE_OPS_LISTEN)"},
 	{"log.level", "least severe `level` that is logged: debug, info, warn or error (SPECGATE_LOG_LEVEL)"},
 	{"log.format", "`form` of a log line: text or json (SPECGATE_LOG_FORMAT)"},
+	{"faults.file", "`file` of what is to go wrong on purpose, for tests of clients (SPECGATE_FAULTS)"},
 }
 
 // printNotices says what an operator should hear of although nothing is wrong, where there is no log yet.

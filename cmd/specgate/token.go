@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/localmodel"
 )
 
 // newToken is a token of 256 random bits, in letters that a shell, a URL and a header take as they are.
@@ -27,14 +28,23 @@ func admitOne(cfg *config.Config) string {
 }
 
 // greet prints a token that was made, with a curl that uses it, on standard output: the log is on
-// standard error, and a log is kept.
-func greet(stdout io.Writer, listen, token string) error {
+// standard error, and a log is kept. The curl asks for a model that is there.
+func greet(stdout io.Writer, listen, token, model string) error {
 	base, err := localURL(listen)
 	if err != nil { // the port is not known yet, so this much cannot be pasted
 		base = "http://" + listen
 	}
-	_, err = fmt.Fprintf(stdout, welcome, base, token)
+	_, err = fmt.Fprintf(stdout, welcome, base, token, model)
 	return err
+}
+
+// tryModel is what somebody who only wants to try may ask for. With a backend of their own nobody knows
+// here; it is the model of the contract's examples.
+func tryModel(cfg config.Config) string {
+	if len(cfg.Upstreams) == 0 {
+		return localmodel.ID
+	}
+	return "llama3.1:8b"
 }
 
 const welcome = `No token is configured, so this one was made. It is shown once and ends with the process;
@@ -44,7 +54,7 @@ curl -X POST "%s/v1/completions" \
 -H "Authorization: Bearer %s" \
 -H "Content-Type: application/json" \
 -d '{
-"model": "llama3.1:8b",
+"model": "%s",
 "prompt": "Hello World",
 "stream": false
 }'

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 func invalidRequest(status int, code, message string) *Error {
@@ -107,6 +108,16 @@ func ClientClosed(cause error) *Error {
 	}
 }
 
+// RateLimited is a caller who asks too much, and may ask again after a time, which is told in whole
+// seconds.
+func RateLimited(after time.Duration) *Error {
+	return &Error{
+		Status: http.StatusTooManyRequests, Type: TypeRateLimit, Code: "rate_limit_exceeded",
+		Message: "Too many requests. Try again later.",
+		Header:  http.Header{"Retry-After": {strconv.Itoa(int((after + time.Second - 1) / time.Second))}},
+	}
+}
+
 // Internal is a bug of ours.
 func Internal(cause error) *Error {
 	return &Error{
@@ -174,4 +185,25 @@ func unavailable(message string) *Error {
 		Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message,
 		Header: http.Header{"Retry-After": {"1"}},
 	}
+}
+
+// InvalidTokenID is a token id in a field that the model does not have; which says what it has.
+func InvalidTokenID(field, which string) *Error {
+	e := invalidRequest(http.StatusBadRequest, "invalid_token_id", "There is a token id that the model does not know: "+which+".")
+	e.Param = field
+	return e
+}
+
+// ContextLengthExceeded is more than the model can look at; message gives the numbers.
+func ContextLengthExceeded(field, message string) *Error {
+	e := invalidRequest(http.StatusBadRequest, "context_length_exceeded", message)
+	e.Param = field
+	return e
+}
+
+// WorkLimitExceeded is more than the model generates for one request; message gives the numbers.
+func WorkLimitExceeded(field, message string) *Error {
+	e := invalidRequest(http.StatusBadRequest, "work_limit_exceeded", message)
+	e.Param = field
+	return e
 }

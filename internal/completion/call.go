@@ -22,6 +22,7 @@ type Call struct {
 	Model     string // what was asked for, once known
 	Upstream  string // the name of the backend that was asked, once one was
 	ErrorCode string // the code of the error that was answered, if one was
+	Fault     string // the name of the fault that was injected, if one was
 }
 
 type callKey struct{}

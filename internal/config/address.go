@@ -55,10 +55,7 @@ func wildcard(host string) bool {
 var backendName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 func (k *checks) upstreams(c Config) {
-	switch {
-	case len(c.Upstreams) == 0:
-		k.add("upstreams", "is empty: set OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file")
-	case len(c.Upstreams) > 1:
+	if len(c.Upstreams) > 1 {
 		k.add("upstreams", "has %d entries: at present one is accepted, to which every model id goes", len(c.Upstreams))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Default is the configuration where nothing is set. It lacks an upstream and so is not yet valid.
+// Default is the configuration where nothing is set.
 func Default() Config {
 	return Config{
 		Listen:    "127.0.0.1:8420",
@@ -49,10 +49,11 @@ type Config struct {
 
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
-	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. At present one is accepted, and every model id goes to it."`
+	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. At present one is accepted, and every model id goes to it. With none, the embedded test model specgate-1 answers."`
 	Upstream  Upstream           `yaml:"upstream" doc:"What holds for every backend."`
 	Limits    Limits             `yaml:"limits" doc:"What a caller may ask of the gateway."`
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`
+	Faults    Faults             `yaml:"faults" doc:"What goes wrong with answers on purpose, for tests of how clients take it."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
 
 	// Notices are what an operator should hear of although nothing is wrong. Load fills them.
@@ -128,6 +129,12 @@ type Limits struct {
 type Stream struct {
 	Keepalive    time.Duration `yaml:"keepalive" doc:"Silence after which a comment keeps the connection open. 0 turns it off."`
 	WriteTimeout time.Duration `yaml:"write_timeout" doc:"For a client to take what is written to it, 256 KiB at a time, after which it counts as gone."`
+}
+
+// Faults is what goes wrong on purpose.
+type Faults struct {
+	File  string `yaml:"file" env:"SPECGATE_FAULTS" doc:"The script of faults, which docs/faults.md describes. Empty means none. For test set-ups: refused where others than this machine can reach listen."`
+	Allow bool   `yaml:"allow" doc:"Lets faults.file be used on an address that others can reach."`
 }
 
 // Shutdown is how the gateway stops.

@@ -18,6 +18,7 @@ const (
 	formSize
 	formDuration
 	formInteger
+	formBoolean
 	formStrings // a list of strings
 	formItems   // a list of sections
 	formEntries // sections by name
@@ -34,6 +35,8 @@ func formOf(t reflect.Type) form {
 		return formDuration
 	case t.Kind() == reflect.Int:
 		return formInteger
+	case t.Kind() == reflect.Bool:
+		return formBoolean
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
 		return formStrings
 	case t.Kind() == reflect.Slice:
@@ -139,6 +142,7 @@ var parsers = map[form]func(string) (any, error){
 	formSize:     func(text string) (any, error) { return ParseSize(text) },
 	formDuration: func(text string) (any, error) { return parseDuration(text) },
 	formInteger:  func(text string) (any, error) { return parseInteger(text) },
+	formBoolean:  func(text string) (any, error) { return parseBoolean(text) },
 }
 
 func parseDuration(text string) (time.Duration, error) {
@@ -157,6 +161,13 @@ func parseInteger(text string) (int, error) {
 	return n, nil
 }
 
+func parseBoolean(text string) (bool, error) {
+	if text != "true" && text != "false" {
+		return false, errors.New("is neither true nor false")
+	}
+	return text == "true", nil
+}
+
 // render writes a scalar, or a list of them, as it may be read again, but for secrets.
 func render(v reflect.Value) string {
 	switch value := v.Interface().(type) {
@@ -168,6 +179,8 @@ func render(v reflect.Value) string {
 		return renderDuration(value)
 	case int:
 		return strconv.Itoa(value)
+	case bool:
+		return strconv.FormatBool(value)
 	case []string:
 		return "[" + strings.Join(value, ", ") + "]"
 	default:

@@ -84,9 +84,10 @@ func (l *loader) flags(flags map[string]string) {
 	})
 }
 
-// FlagName is what the flag of a setting is called, without its dashes.
+// FlagName is what the flag of a setting is called, without its dashes. A section's file is called
+// after the section.
 func FlagName(setting string) string {
-	return strings.NewReplacer(".", "-", "_", "-").Replace(setting)
+	return strings.NewReplacer(".", "-", "_", "-").Replace(strings.TrimSuffix(setting, ".file"))
 }
 
 // scalars sets each scalar that stands alone, not in a list or under a name, from a source.
@@ -124,9 +125,15 @@ func (l *loader) finish() {
 			token.Name = fmt.Sprintf("token-%d", i+1)
 		}
 	}
+	if file := l.config.Faults.File; file != "" {
+		l.notice("completions go wrong on purpose, as %s says (faults.file)", file)
+	}
 	l.config.Origins = l.origins
 	if l.unreadable {
 		return
+	}
+	if len(l.config.Upstreams) == 0 && !l.knownToFail("upstreams") {
+		l.notice("no upstream is set, so the embedded test model specgate-1 answers: OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file, puts a backend in its place")
 	}
 	for _, p := range l.config.problems() {
 		if !l.knownToFail(p.Setting) {

@@ -67,8 +67,11 @@ func (p printer) items(path string, v reflect.Value) *yaml.Node {
 
 func (p printer) scalar(path string, f form, v reflect.Value) *yaml.Node {
 	node := text(strings.ReplaceAll(render(v), "${", "$${"))
-	if f == formInteger {
+	switch f {
+	case formInteger:
 		node.Tag = "!!int"
+	case formBoolean:
+		node.Tag = "!!bool"
 	}
 	node.LineComment = p[path]
 	return node

@@ -62,6 +62,8 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		backend,
 		backend + "log:\nlimits: {body: 1024, inflight_bytes: 1 GiB, max_concurrent: \"${N}\"}\n",
 		backend + "stream: {keepalive: 0, write_timeout: 1m30s}\nauth: {tokens: [{token: a, models: [\"*\"]}]}\n",
+		backend + "faults: {file: faults.yaml, allow: true}\n",
+		backend + "faults: {allow: \"${YES}\"}\n",
 		backend + "limits:\n  body: ${SIZE}\n  header_timeout: ${TIME}\nlog:\n  level: ${LEVEL}\n",
 	}
 	refused := []string{
@@ -72,11 +74,12 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		backend + "stream: {keepalive: 15}\n",
 		backend + "log: {level: loud}\n",
 		backend + "auth: {tokens: a}\n",
+		backend + "faults: {allow: 1}\n",
 		"upstreams: {gpu: {base_url: http://gpu/v1, kind: other}}\n",
 		"upstreams: {a b: {base_url: http://gpu/v1}}\n",
 		"upstreams: {gpu: {base_urll: http://gpu/v1}}\n",
 	}
-	e := env{"N": "1", "SIZE": "1MiB", "TIME": "1s", "LEVEL": "warn", "OPENAI_BASE_URL": ""}
+	e := env{"N": "1", "YES": "true", "SIZE": "1MiB", "TIME": "1s", "LEVEL": "warn", "OPENAI_BASE_URL": ""}
 	for _, file := range append(accepted, refused...) {
 		if file == "" {
 			e["OPENAI_BASE_URL"] = "http://gpu/v1"

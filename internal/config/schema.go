@@ -39,6 +39,7 @@ var scalarSchemas = map[form]func() map[string]any{
 		)
 	},
 	formInteger: func() map[string]any { return anyOf(map[string]any{"type": "integer"}) },
+	formBoolean: func() map[string]any { return anyOf(map[string]any{"type": "boolean"}) },
 }
 
 func anyOf(forms ...map[string]any) map[string]any {
@@ -70,7 +71,7 @@ func sectionSchema(v reflect.Value) map[string]any {
 			schema = anyOf(map[string]any{"enum": f.enum})
 		}
 		schema["description"] = f.doc
-		if value := v.Field(f.index); scalarSchemas[f.form] != nil && (f.form == formDuration || !value.IsZero()) {
+		if value := v.Field(f.index); scalarSchemas[f.form] != nil && (f.form == formDuration || f.form == formBoolean || !value.IsZero()) {
 			schema["default"] = defaultOf(f, value)
 		}
 		properties[f.name] = schema
@@ -83,8 +84,12 @@ func sectionSchema(v reflect.Value) map[string]any {
 }
 
 func defaultOf(f field, v reflect.Value) any {
-	if f.form == formInteger {
+	switch f.form {
+	case formInteger:
 		return v.Int()
+	case formBoolean:
+		return v.Bool()
+	default:
+		return render(v)
 	}
-	return render(v)
 }

@@ -24,6 +24,7 @@ func (c Config) problems() []Problem {
 	k.tokens(c.Auth.Tokens)
 	k.upstreams(c)
 	k.limits(c)
+	k.faults(c)
 	rank := map[string]int{}
 	for i, f := range fieldsOf(reflect.TypeFor[Config]()) {
 		rank[f.name] = i
@@ -138,6 +139,13 @@ func (k *checks) limits(c Config) {
 	k.neverOff("limits.header_timeout", c.Limits.HeaderTimeout)
 	k.neverOff("limits.body_timeout", c.Limits.BodyTimeout)
 	k.neverOff("stream.write_timeout", c.Stream.WriteTimeout)
+}
+
+// faults keeps what is for tests away from where others may depend on it.
+func (k *checks) faults(c Config) {
+	if c.Faults.File != "" && !c.Faults.Allow && !loopback(c.Listen) {
+		k.add("faults.file", "is set, and others can reach listen (%s): listen on 127.0.0.1, or set faults.allow to true", c.Listen)
+	}
 }
 
 // neverOff is for timeouts without which one client could hold a connection for ever.

@@ -40,7 +40,8 @@ const testDigest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0
 
 func TestValidateAccepts(t *testing.T) {
 	for name, set := range map[string]func(*config.Config){
-		"default":             func(*config.Config) {},
+		"default":             func(c *config.Config) { *c = config.Default() },
+		"a backend":           func(*config.Config) {},
 		"localhost":           func(c *config.Config) { c.Listen = "localhost:8420" },
 		"IPv6 loopback":       func(c *config.Config) { c.Listen = "[::1]:8420" },
 		"mapped loopback":     func(c *config.Config) { c.Listen = "[::ffff:127.0.0.1]:8420" },
@@ -52,7 +53,12 @@ func TestValidateAccepts(t *testing.T) {
 		"a digest":            func(c *config.Config) { c.Auth.Tokens = []config.Token{{SHA256: config.NewSecret(testDigest)}} },
 		"https":               base("https://api.openai.com/v1"),
 		"the port elsewhere":  base("http://gpu:8420/v1"),
-		"timeouts off":        change(func(b *config.Backend) { b.Timeouts = config.Timeouts{} }),
+		"faults on loopback":  func(c *config.Config) { c.Faults.File = "faults.yaml" },
+		"faults with leave": func(c *config.Config) {
+			c.Listen, c.Auth.Tokens = ":8420", []config.Token{token("a")}
+			c.Faults = config.Faults{File: "faults.yaml", Allow: true}
+		},
+		"timeouts off": change(func(b *config.Backend) { b.Timeouts = config.Timeouts{} }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := valid()
@@ -100,7 +106,6 @@ func TestValidateRefuses(t *testing.T) {
 			c.Auth.Tokens = []config.Token{token("a")}
 			c.Auth.Tokens[0].Models = []string{"m", ""}
 		}, "auth.tokens[0].models[1] is empty: give it a value or remove it"},
-		{"no backend", func(c *config.Config) { c.Upstreams = nil }, "upstreams is empty: set OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file"},
 		{"name of a backend", func(c *config.Config) { c.Upstreams = map[string]config.Backend{"a b": c.Upstreams["gpu"]} }, "upstreams.a b must have a name of 1 to 64 letters, digits, dots, dashes and underscores"},
 		{"kind", change(func(b *config.Backend) { b.Kind = "vllm" }), `upstreams.gpu.kind is "vllm": it must be custom`},
 		{"no address", base(""), "upstreams.gpu.base_url is missing: give the address of the server's API, such as http://127.0.0.1:8000/v1"},
@@ -122,6 +127,9 @@ func TestValidateRefuses(t *testing.T) {
 		{"no body", func(c *config.Config) { c.Limits.Body = 0 }, "limits.body must be more than 0, such as 16MiB"},
 		{"less in flight than a body", func(c *config.Config) { c.Limits.InflightBytes = 1 << 20 }, "limits.inflight_bytes is 1MiB, less than limits.body (16MiB): a body of that size could never be accepted"},
 		{"no requests", func(c *config.Config) { c.Limits.MaxConcurrent = 0 }, "limits.max_concurrent must be at least 1"},
+		{"faults for others", func(c *config.Config) {
+			c.Listen, c.Auth.Tokens, c.Faults.File = ":8420", []config.Token{token("a")}, "faults.yaml"
+		}, "faults.file is set, and others can reach listen (:8420): listen on 127.0.0.1, or set faults.allow to true"},
 		{"headers for ever", func(c *config.Config) { c.Limits.HeaderTimeout = 0 }, "limits.header_timeout must be more than 0, such as 30s: without it a client could hold its connection for ever"},
 	}
 	for _, test := range tests {
@@ -140,7 +148,7 @@ func TestValidateRefuses(t *testing.T) {
 }
 
 func TestValidateGivesEveryProblem(t *testing.T) {
-	c := config.Config{Listen: ":1"}
+	c := config.Config{Listen: ":1", Upstreams: map[string]config.Backend{"gpu": {Kind: "custom"}}}
 	joined, ok := c.Validate().(interface{ Unwrap() []error })
 	if !ok {
 		t.Fatal("the error joins nothing")
@@ -154,7 +162,7 @@ func TestValidateGivesEveryProblem(t *testing.T) {
 		settings = append(settings, p.Setting)
 	}
 	want := []string{
-		"listen", "log.level", "log.format", "upstreams", "upstream.max_response", "upstream.max_event",
+		"listen", "log.level", "log.format", "upstreams.gpu.base_url", "upstream.max_response", "upstream.max_event",
 		"limits.body", "limits.max_concurrent", "limits.header_timeout", "limits.body_timeout", "stream.write_timeout",
 	}
 	if diff := cmp.Diff(want, settings); diff != "" {

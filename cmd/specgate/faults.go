@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/faults"
+	"github.com/specgate/specgate/server"
+)
+
+// newFaults reads the script of what is to go wrong; nil where the configuration has none.
+func newFaults(cfg config.Faults) (server.Faults, error) {
+	if cfg.File == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(cfg.File)
+	if err != nil {
+		return nil, fmt.Errorf("faults.file cannot be read: %w", err)
+	}
+	script, err := faults.Parse(cfg.File, data)
+	if err != nil { // a script that is not nil would be faults to the server
+		return nil, err
+	}
+	return script, nil
+}

@@ -1,0 +1,68 @@
+package localmodel
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+)
+
+// The limits of a request, in tokens.
+const (
+	contextTokens = 8192    // prompt, suffix and completion together
+	workTokens    = 262_144 // that may be generated for one request
+)
+
+// task is a request that will be answered.
+type task struct {
+	settings
+	model   *Model
+	prompts [][]token
+	suffix  []token
+	id      string
+	created int64
+}
+
+// newTask reads a request, and refuses what the model cannot do.
+func (m *Model) newTask(ctx context.Context, req *completion.Request) (*task, error) {
+	b, err := decode(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	t := &task{model: m, id: newID(), created: time.Now().Unix()}
+	if t.settings, err = newSettings(b); err != nil {
+		return nil, err
+	}
+	all, err := unreadPrompts(b.Prompt)
+	if err != nil {
+		return nil, fmt.Errorf("read a prompt that was accepted: %w", err)
+	}
+	if err := t.bound(len(all)); err != nil {
+		return nil, err
+	}
+	if t.suffix, err = t.text("suffix", t.follows); err != nil {
+		return nil, err
+	}
+	return t, t.readPrompts(ctx, all)
+}
+
+// bound refuses more work than one request may make. More than the context holds is refused for that.
+func (t *task) bound(prompts int) error {
+	completions := int64(prompts * t.drafts)
+	if work := completions * min(t.maxTokens, contextTokens); work > workTokens {
+		return apierror.WorkLimitExceeded("max_tokens", fmt.Sprintf(
+			"%s generates at most %d tokens for one request. This one asks for %d completions (prompts × the greater of n and best_of) of %d tokens (max_tokens).",
+			ID, workTokens, completions, t.maxTokens))
+	}
+	return nil
+}
+
+func newID() string {
+	var random [12]byte
+	_, _ = rand.Read(random[:]) // ends the process rather than fail
+	return "cmpl-" + hex.EncodeToString(random[:])
+}
