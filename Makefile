@@ -23,7 +23,7 @@ generate: ## Make gen/ and the generated documents from openapi.yaml and the set
 build: ## Build bin/specgate
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
 
-run: build ## Run the gateway; OPENAI_BASE_URL says in front of what
+run: build ## Run the gateway in front of the model in it, or of OPENAI_BASE_URL
 	$(BIN)/specgate serve
 
 test: ## Run the tests
