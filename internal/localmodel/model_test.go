@@ -65,8 +65,9 @@ func TestProbabilitiesSumToOne(t *testing.T) {
 	m := model(t)
 	for name, h := range histories(t) {
 		sum, lowest := 0.0, 1.0
+		rows := m.ngrams.rows(h)
 		eachToken(func(id token) {
-			p := m.ngrams.probability(h, id)
+			p := m.ngrams.mixed(rows, id)
 			sum += p
 			lowest = min(lowest, p)
 		})
@@ -81,6 +82,7 @@ func TestDistributionIsThatOfEveryToken(t *testing.T) {
 	m := model(t)
 	apart := []touch{{token: 0}, {token: 279}, {token: 280}, {token: 99999}, {token: endOfText}}
 	for name, h := range histories(t) {
+		rows := m.ngrams.rows(h)
 		for _, touched := range [][]touch{nil, apart} {
 			d := newDistribution(m.ngrams)
 			d.fill(h, touched)
@@ -93,7 +95,7 @@ func TestDistributionIsThatOfEveryToken(t *testing.T) {
 					}
 					seen[id] = true
 					n++
-					if want := m.ngrams.probability(h, id); o.p != want {
+					if want := m.ngrams.mixed(rows, id); o.p != want {
 						t.Fatalf("after %q token %d has %v, want %v", name, id, o.p, want)
 					}
 				}
@@ -109,7 +111,8 @@ func TestTopIsTheLikeliest(t *testing.T) {
 	m := model(t)
 	for name, h := range histories(t) {
 		var all []likely
-		eachToken(func(id token) { all = append(all, likely{id, math.Log(m.ngrams.probability(h, id))}) })
+		rows := m.ngrams.rows(h)
+		eachToken(func(id token) { all = append(all, likely{id, math.Log(m.ngrams.mixed(rows, id))}) })
 		slices.SortStableFunc(all, func(a, b likely) int {
 			switch {
 			case a.logprob > b.logprob:
@@ -138,8 +141,9 @@ func TestGreedyIsTheArgmaxChain(t *testing.T) {
 		h := after(m.encode(t, prompt))
 		for range 12 {
 			best, most := token(-1), 0.0
+			rows := m.ngrams.rows(h)
 			eachToken(func(id token) {
-				if p := m.ngrams.probability(h, id); p > most {
+				if p := m.ngrams.mixed(rows, id); p > most {
 					best, most = id, p
 				}
 			})

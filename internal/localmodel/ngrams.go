@@ -63,9 +63,12 @@ func (g *ngrams) rows(h history) []row {
 }
 
 // probability is that of t after h.
-func (g *ngrams) probability(h history, t token) float64 {
+func (g *ngrams) probability(h history, t token) float64 { return g.mixed(g.rows(h), t) }
+
+// mixed is the probability of t after the history of rows.
+func (g *ngrams) mixed(rows []row, t token) float64 {
 	p := g.classes[g.classOf[t]].p
-	for k, r := range g.rows(h) {
+	for k, r := range rows {
 		p = mix(trust[k+1], r.share(t), p)
 	}
 	return p
