@@ -74,9 +74,13 @@ func (s *sampler) weigh() {
 // https://platform.openai.com/docs/advanced-usage#frequency-and-presence-penalties
 func (s *sampler) toLogits() {
 	touched := s.touched
+	p, logit := 1.0, 0.0 // the last one: under penalties, thousands in a row may be the same
 	for i := range s.outcomes {
 		o := &s.outcomes[i]
-		o.weight = math.Log(o.p)
+		if o.p != p {
+			p, logit = o.p, math.Log(o.p)
+		}
+		o.weight = logit
 		if o.class != single || len(touched) == 0 || touched[0].token != o.token {
 			continue
 		}
@@ -91,8 +95,13 @@ func (s *sampler) toLogits() {
 // toWeights makes weights of the logits, at the request's temperature; the greatest is 1.
 func (s *sampler) toWeights() {
 	most := s.heaviest().weight
+	logit, weight := most, 1.0 // the last one, as in toLogits
 	for i := range s.outcomes {
-		s.outcomes[i].weight = math.Exp((s.outcomes[i].weight - most) / s.temperature)
+		o := &s.outcomes[i]
+		if o.weight != logit {
+			logit, weight = o.weight, math.Exp((o.weight-most)/s.temperature)
+		}
+		o.weight = weight
 	}
 }
 
