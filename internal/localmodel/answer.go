@@ -50,10 +50,7 @@ func (t *task) choice(index int, d *draft) gen.CompletionChoice {
 
 // usage is that of the whole request, in which drawn tokens were generated.
 func (t *task) usage(drawn int) *gen.CompletionUsage {
-	read := 0
-	for _, p := range t.prompts {
-		read += len(p)
-	}
+	read := int(t.read())
 	return &gen.CompletionUsage{PromptTokens: read, CompletionTokens: drawn, TotalTokens: read + drawn}
 }
 
