@@ -50,11 +50,8 @@ func (t *task) choice(index int, d *draft) gen.CompletionChoice {
 
 // usage is that of the whole request, in which drawn tokens were generated.
 func (t *task) usage(drawn int) *gen.CompletionUsage {
-	read := 0
-	for _, p := range t.prompts {
-		read += len(p)
-	}
-	return &gen.CompletionUsage{PromptTokens: int64(read), CompletionTokens: int64(drawn), TotalTokens: int64(read + drawn)}
+	read := t.read()
+	return &gen.CompletionUsage{PromptTokens: int64(read), CompletionTokens: int64(drawn), TotalTokens: int64(read) + int64(drawn)}
 }
 
 // logprobs lists tokens as the API has them; nil where they were not asked for.

@@ -51,19 +51,20 @@ func TestPromptsInEachForm(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	long := strings.Repeat(" boat", contextTokens)
 	for fields, want := range map[string]apierror.Error{
-		`"prompt":[100256]`:                                 {Code: "invalid_token_id", Param: "prompt"},
-		`"prompt":[100258]`:                                 {Code: "invalid_token_id", Param: "prompt"},
-		`"prompt":[[1],[9223372036854775807]]`:              {Code: "invalid_token_id", Param: "prompt"},
-		`"prompt":"x","logit_bias":{"100256":1}`:            {Code: "invalid_token_id", Param: "logit_bias"},
-		`"prompt":"x","logit_bias":{"` + digits + `":1}`:    {Code: "invalid_token_id", Param: "logit_bias"},
-		`"prompt":"` + long + `"`:                           {Code: "context_length_exceeded", Param: "prompt", Message: "The context of specgate-1 is 8192 tokens, and this request needs more: 8192 for the prompt, 16 for the completion (max_tokens)."},
-		`"prompt":"x","max_tokens":8192`:                    {Code: "context_length_exceeded", Param: "prompt", Message: "The context of specgate-1 is 8192 tokens, and this request needs more: 1 for the prompt, 8192 for the completion (max_tokens)."},
-		`"prompt":"x","max_tokens":9223372036854775807`:     {Code: "context_length_exceeded", Param: "prompt"},
-		`"prompt":"x","max_tokens":8190,"suffix":" y z"`:    {Code: "context_length_exceeded", Param: "prompt", Message: "The context of specgate-1 is 8192 tokens, and this request needs more: 1 for the prompt, 2 for the suffix, 8190 for the completion (max_tokens)."},
-		`"prompt":"` + strings.Repeat("x", 2<<20) + `"`:     {Code: "context_length_exceeded", Param: "prompt"},
-		`"prompt":"x","n":128,"max_tokens":2049`:            {Code: "work_limit_exceeded", Param: "max_tokens"},
-		`"prompt":"x","n":33,"max_tokens":8191`:             {Code: "work_limit_exceeded", Param: "max_tokens"},
-		`"prompt":["x","y"],"best_of":20,"max_tokens":6554`: {Code: "work_limit_exceeded", Param: "max_tokens"},
+		`"prompt":[100256]`:                                                      {Code: "invalid_token_id", Param: "prompt"},
+		`"prompt":[100258]`:                                                      {Code: "invalid_token_id", Param: "prompt"},
+		`"prompt":[[1],[9223372036854775807]]`:                                   {Code: "invalid_token_id", Param: "prompt"},
+		`"prompt":"x","logit_bias":{"100256":1}`:                                 {Code: "invalid_token_id", Param: "logit_bias"},
+		`"prompt":"x","logit_bias":{"` + digits + `":1}`:                         {Code: "invalid_token_id", Param: "logit_bias"},
+		`"prompt":"` + long + `"`:                                                {Code: "context_length_exceeded", Param: "prompt", Message: "The context of specgate-1 is 8192 tokens, and this request needs more: 8192 for the prompt, 16 for the completion (max_tokens)."},
+		`"prompt":"x","max_tokens":8192`:                                         {Code: "context_length_exceeded", Param: "prompt", Message: "The context of specgate-1 is 8192 tokens, and this request needs more: 1 for the prompt, 8192 for the completion (max_tokens)."},
+		`"prompt":"x","max_tokens":9223372036854775807`:                          {Code: "context_length_exceeded", Param: "prompt"},
+		`"prompt":"x","max_tokens":8190,"suffix":" y z"`:                         {Code: "context_length_exceeded", Param: "prompt", Message: "The context of specgate-1 is 8192 tokens, and this request needs more: 1 for the prompt, 2 for the suffix, 8190 for the completion (max_tokens)."},
+		`"prompt":"` + strings.Repeat("x", 2<<20) + `"`:                          {Code: "context_length_exceeded", Param: "prompt"},
+		`"prompt":"x","n":128,"max_tokens":2049`:                                 {Code: "work_limit_exceeded", Param: "max_tokens"},
+		`"prompt":"x","n":33,"max_tokens":8191`:                                  {Code: "work_limit_exceeded", Param: "max_tokens"},
+		`"prompt":["x","y"],"best_of":20,"max_tokens":6554`:                      {Code: "work_limit_exceeded", Param: "max_tokens"},
+		`"prompt":"` + long + `","n":33,"max_tokens":0,"echo":true,"logprobs":0`: {Code: "work_limit_exceeded", Param: "prompt"},
 	} {
 		got := refused(t, fields)
 		if got.Status != 400 || got.Type != "invalid_request_error" || got.Code != want.Code || got.Param != want.Param {

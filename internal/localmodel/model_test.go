@@ -197,13 +197,14 @@ func BenchmarkDraw(b *testing.B) {
 		"greedy":    {temperature: 0, topP: 1},
 		"nucleus":   {temperature: 0.7, topP: 0.9},
 		"penalties": {temperature: 1, topP: 1, frequency: 1, presence: 1},
+		"wild":      {temperature: 1.7, topP: 0.9, frequency: 2},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			sampler := newSampler(m.ngrams, s, rand.New(rand.NewPCG(1, 2)))
 			h := beginning()
 			for n := 0; b.Loop(); n++ {
-				if n%100 == 0 { // as many as a completion may have
+				if n%2000 == 0 { // as many as a long completion has
 					sampler.touched = nil
 				}
 				sampler.look(h)

@@ -55,7 +55,7 @@ func (t *task) readPrompts(ctx context.Context, all []unread) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		tokens, err := t.read(p)
+		tokens, err := t.tokens(p)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (t *task) readPrompts(ctx context.Context, all []unread) error {
 	return nil
 }
 
-func (t *task) read(p unread) ([]token, error) {
+func (t *task) tokens(p unread) ([]token, error) {
 	if p.ids == nil {
 		return t.text("prompt", p.text)
 	}

@@ -74,9 +74,13 @@ func (s *sampler) weigh() {
 // https://platform.openai.com/docs/advanced-usage#frequency-and-presence-penalties
 func (s *sampler) toLogits() {
 	touched := s.touched
+	p, logit := 1.0, 0.0 // the last one: under penalties, thousands in a row may be the same
 	for i := range s.outcomes {
 		o := &s.outcomes[i]
-		o.weight = math.Log(o.p)
+		if o.p != p {
+			p, logit = o.p, math.Log(o.p)
+		}
+		o.weight = logit
 		if o.class != single || len(touched) == 0 || touched[0].token != o.token {
 			continue
 		}
@@ -91,8 +95,13 @@ func (s *sampler) toLogits() {
 // toWeights makes weights of the logits, at the request's temperature; the greatest is 1.
 func (s *sampler) toWeights() {
 	most := s.heaviest().weight
+	logit, weight := most, 1.0 // the last one, as in toLogits
 	for i := range s.outcomes {
-		s.outcomes[i].weight = math.Exp((s.outcomes[i].weight - most) / s.temperature)
+		o := &s.outcomes[i]
+		if o.weight != logit {
+			logit, weight = o.weight, math.Exp((o.weight-most)/s.temperature)
+		}
+		o.weight = weight
 	}
 }
 
@@ -100,48 +109,67 @@ func (s *sampler) toWeights() {
 func (s *sampler) heaviest() outcome {
 	best := &s.outcomes[0]
 	for i := range s.outcomes {
-		o := &s.outcomes[i]
-		if o.weight > best.weight || o.weight == best.weight && o.token < best.token {
+		if o := &s.outcomes[i]; heavier(o, best) {
 			best = o
 		}
 	}
 	return *best
 }
 
-// keepNucleus keeps the fewest tokens whose probabilities add up to top_p, and at least one.
+// keepNucleus keeps the fewest tokens whose probabilities add up to top_p, and at least one. It looks
+// for the outcome at which they do as quickselect does: with penalties there may be thousands, and
+// to sort them all for each token would take longer than all else.
 func (s *sampler) keepNucleus() {
-	slices.SortFunc(s.outcomes, heavierFirst)
-	want := s.topP * s.sum()
-	for i := range s.outcomes {
-		o := &s.outcomes[i]
-		if all := float64(o.n) * o.weight; all < want {
-			want -= all
+	want := s.topP * sum(s.outcomes)
+	from, to := 0, len(s.outcomes)
+	for to-from > 1 {
+		middle := from + split(s.outcomes[from:to])
+		mass := sum(s.outcomes[from:middle])
+		if mass >= want {
+			to = middle
 			continue
 		}
-		o.n = min(o.n, max(1, int(math.Ceil(want/o.weight))))
-		s.outcomes = s.outcomes[:i+1]
-		return
+		want -= mass
+		from = middle
 	}
+	o := &s.outcomes[from]
+	o.n = min(o.n, max(1, int(math.Ceil(want/o.weight))))
+	s.outcomes = s.outcomes[:to]
 }
 
-func heavierFirst(a, b outcome) int {
-	if a.weight != b.weight {
-		return cmp.Compare(b.weight, a.weight)
+// split puts the heavier of at least two outcomes before the others, and returns how many they are:
+// one at least, and not all.
+func split(all []outcome) int {
+	last := len(all) - 1
+	all[len(all)/2], all[last] = all[last], all[len(all)/2]
+	n := 0
+	for i := range last {
+		if heavier(&all[i], &all[last]) {
+			all[i], all[n] = all[n], all[i]
+			n++
+		}
 	}
-	return cmp.Compare(a.token, b.token)
+	all[n], all[last] = all[last], all[n]
+	return max(n, 1) // where nothing is heavier than the one in the middle, it stands alone
 }
 
-func (s *sampler) sum() float64 {
-	sum := 0.0
-	for _, o := range s.outcomes {
-		sum += float64(o.n) * o.weight
+// heavier is the order of outcomes: by weight, and of equals the one with the lowest id first.
+func heavier(a, b *outcome) bool {
+	return a.weight > b.weight || a.weight == b.weight && a.token < b.token
+}
+
+// sum is the weight of all tokens of some outcomes.
+func sum(outcomes []outcome) float64 {
+	total := 0.0
+	for i := range outcomes {
+		total += float64(outcomes[i].n) * outcomes[i].weight
 	}
-	return sum
+	return total
 }
 
 // pick draws an outcome by weight.
 func (s *sampler) pick() outcome {
-	left := s.random.Float64() * s.sum()
+	left := s.random.Float64() * sum(s.outcomes)
 	last := s.outcomes[0]
 	for _, o := range s.outcomes {
 		if o.weight == 0 {

@@ -47,7 +47,10 @@ func (m *Model) newTask(ctx context.Context, req *completion.Request) (*task, er
 	if t.suffix, err = t.text("suffix", t.follows); err != nil {
 		return nil, err
 	}
-	return t, t.readPrompts(ctx, all)
+	if err := t.readPrompts(ctx, all); err != nil {
+		return nil, err
+	}
+	return t, t.boundScores()
 }
 
 // bound refuses more work than one request may make. More than the context holds is refused for that.
@@ -59,6 +62,29 @@ func (t *task) bound(prompts int) error {
 			ID, workTokens, completions, t.maxTokens))
 	}
 	return nil
+}
+
+// boundScores refuses more log probabilities of prompts than of generated tokens there could be: at
+// several hundred bytes each, they are what an answer is large by.
+func (t *task) boundScores() error {
+	if !t.echo || t.top < 0 {
+		return nil
+	}
+	if scores := int64(t.n) * t.read(); scores > workTokens {
+		return apierror.WorkLimitExceeded("prompt", fmt.Sprintf(
+			"%s gives the log probabilities of at most %d prompt tokens in one answer. This one would have %d (tokens of all prompts × n).",
+			ID, workTokens, scores))
+	}
+	return nil
+}
+
+// read is the tokens of all prompts.
+func (t *task) read() int64 {
+	n := 0
+	for _, p := range t.prompts {
+		n += len(p)
+	}
+	return int64(n)
 }
 
 func newID() string {
