@@ -22,27 +22,34 @@ import (
 	"github.com/specgate/specgate/server"
 )
 
-// newGateway puts the server, the handlers and the backend together. free ends what the backend holds.
-func newGateway(cfg config.Config, logger *slog.Logger) (gateway *server.Server, free func(), err error) {
+// gateway is what a process runs.
+type gateway struct {
+	*server.Server
+	backend handlers.Backend
+	free    func() // ends what the backend holds
+}
+
+// newGateway puts the server, the handlers and the backend together.
+func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics, err := telemetry.NewMetrics(registry)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	tokens, err := newTokens(cfg.Auth.Tokens)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	script, err := newFaults(cfg.Faults)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	backend, free, err := newBackend(cfg, metrics)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	gateway, err = server.New(server.Options{
+	front, err := server.New(server.Options{
 		Spec:    gen.Spec,
 		API:     &handlers.API{Backend: backend, Keepalive: cfg.Stream.Keepalive},
 		Tokens:  tokens,
@@ -60,7 +67,7 @@ func newGateway(cfg config.Config, logger *slog.Logger) (gateway *server.Server,
 		Faults:     script,
 		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
-	return gateway, free, err
+	return &gateway{Server: front, backend: backend, free: free}, err
 }
 
 // newTokens keeps the hashes of the accepted tokens, and what each is bound to.

@@ -109,7 +109,7 @@ func (g *running) serve(cfg config.Config) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	gateway, free, err := newGateway(cfg, logger)
+	gateway, err := newGateway(cfg, logger)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func (g *running) serve(cfg config.Config) {
 		if err := g.awaitEnd(); err != nil {
 			g.t.Errorf("the gateway ended with %v", err)
 		}
-		free()
+		gateway.free()
 	})
 }
 

@@ -14,7 +14,10 @@ func main() {
 	log.SetOutput(io.Discard) // net/http repeats there, to the byte, what a backend sends unasked
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	ctx := interruptible(context.Background(), signals, func() { os.Exit(exitFailure) })
+	ctx := interruptible(context.Background(), signals, func() {
+		_, _ = os.Stderr.WriteString("specgate: ended by a second signal; what was running is cut off\n")
+		os.Exit(exitFailure)
+	})
 	os.Exit(run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}))
 }
 

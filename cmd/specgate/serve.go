@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/telemetry"
 )
 
@@ -54,19 +56,29 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 	if err != nil {
 		return err
 	}
-	gateway, free, err := newGateway(cfg, logger)
+	g, err := newGateway(cfg, logger)
 	if err != nil {
 		return errors.Join(err, closeAll(front, back))
 	}
-	defer free()
+	defer g.free()
 	address := front.Addr().String()
-	logger.InfoContext(ctx, "listening", "address", address, "version", buildVersion())
+	logger.InfoContext(ctx, "listening", "address", address, "in_front_of", inFrontOf(cfg), "version", buildVersion())
 	if token != "" {
-		if err := greet(term.stdout, address, token, tryModel(cfg)); err != nil {
+		if err := greet(term.stdout, address, token, tryModel(ctx, g.backend)); err != nil {
 			return errors.Join(fmt.Errorf("print the token: %w", err), closeAll(front, back))
 		}
 	}
-	return gateway.Serve(ctx, front, back)
+	return g.Serve(ctx, front, back)
+}
+
+// inFrontOf says what answers, without the secrets that may stand in a URL.
+func inFrontOf(cfg config.Config) string {
+	for name, b := range cfg.Upstreams {
+		if u, err := url.Parse(b.BaseURL); err == nil {
+			return name + " at " + u.Redacted()
+		}
+	}
+	return localmodel.Name
 }
 
 // listen opens the two listeners; the second is nil where the configuration turns it off.

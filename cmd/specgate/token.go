@@ -1,13 +1,15 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"io"
+	"time"
 
+	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
-	"github.com/specgate/specgate/internal/localmodel"
 )
 
 // newToken is a token of 256 random bits, in letters that a shell, a URL and a header take as they are.
@@ -38,14 +40,20 @@ func greet(stdout io.Writer, listen, token, model string) error {
 	return err
 }
 
-// tryModel is what somebody who only wants to try may ask for. With a backend of their own nobody knows
-// here; it is the model of the contract's examples.
-func tryModel(cfg config.Config) string {
-	if len(cfg.Upstreams) == 0 {
-		return localmodel.ID
+// tryModel is the first model that the backend lists. One that lists none, or not at once, is asked for the
+// model of the contract's examples.
+func tryModel(ctx context.Context, backend handlers.Backend) string {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	list, err := backend.Models(ctx)
+	if err != nil || len(list.Data) == 0 {
+		return "llama3.1:8b"
 	}
-	return "llama3.1:8b"
+	return list.Data[0].Id
 }
+
+// listTime is how long the start waits for a list of models.
+const listTime = 2 * time.Second
 
 const welcome = `No token is configured, so this one was made. It is shown once and ends with the process;
 set SPECGATE_API_KEY or auth.tokens to choose your own. To try it:
