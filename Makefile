@@ -12,7 +12,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover test-sdks test-llamacpp
+.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover size test-sdks test-llamacpp
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ test: ## Run the tests
 race: ## Run the tests with the race detector
 	$(GO) test -race -count=1 ./...
 
-check: drift lint lint-spec test race ## Everything a change has to pass
+size: build ## Fail where the binary has grown past 40 MB
+	@test $$(wc -c < $(BIN)/specgate) -le 40000000 || { echo "bin/specgate has grown past 40 MB"; exit 1; }
+
+check: drift lint lint-spec test race size ## Everything a change has to pass
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
 
 drift: generate ## Fail where a generated file is not what its source makes

@@ -27,7 +27,7 @@ func init() {
 	}
 }
 
-// process is the program as an operator runs it.
+// process is the program as an operator runs it, on the embedded model where there is no upstream.
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -43,7 +43,10 @@ func startProcess(t *testing.T, upstream string, settings ...string) *process {
 	}
 	p := &process{t: t, exit: make(chan error, 1)}
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", file, "--listen", "127.0.0.1:0", "--ops-listen", "")
-	p.cmd.Env = []string{asProcess + "=1", "OPENAI_BASE_URL=" + upstream + "/v1", "SPECGATE_API_KEY=sg-process"}
+	p.cmd.Env = []string{asProcess + "=1", "SPECGATE_API_KEY=sg-process"}
+	if upstream != "" {
+		p.cmd.Env = append(p.cmd.Env, "OPENAI_BASE_URL="+upstream+"/v1")
+	}
 	log, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
