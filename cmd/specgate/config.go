@@ -34,10 +34,8 @@ func newConfigCheck(term terminal) *cobra.Command {
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load()
 		printNotices(cfg, term)
-		if err != nil {
-			return err
-		}
-		if _, err = newFaults(cfg.Faults); err != nil {
+		_, scriptErr := newFaults(cfg.Faults)
+		if err = errors.Join(err, scriptErr); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(term.stdout, "The configuration is valid.")

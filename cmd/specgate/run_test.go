@@ -291,3 +291,11 @@ func TestServeWithAKeyAlone(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// What is wrong with the settings and what is wrong with the script of faults is told in one go.
+func TestConfigCheckTellsAll(t *testing.T) {
+	got := invoke(t, "config check", map[string]string{"SPECGATE_FAULTS": "/nonexistent/faults.yaml", "SPECGATE_LOG_LEVEL": "loud"})
+	if got.code != exitFailure || !strings.Contains(got.stderr, "faults.file cannot be read") || !strings.Contains(got.stderr, "SPECGATE_LOG_LEVEL") {
+		t.Errorf("got %+v", got)
+	}
+}
