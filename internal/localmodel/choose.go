@@ -1,12 +1,10 @@
 package localmodel
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"math"
-	"slices"
 )
 
 // suffixDrafts is how many completions are tried in front of a suffix.
@@ -28,7 +26,10 @@ type draft struct {
 	pieces []piece
 }
 
-func (d *draft) next(context.Context) (piece, error) {
+func (d *draft) next(ctx context.Context) (piece, error) {
+	if ctx.Err() != nil {
+		return piece{}, context.Cause(ctx)
+	}
 	if len(d.pieces) == 0 {
 		return piece{}, io.EOF
 	}
@@ -63,6 +64,14 @@ func (t *task) source(ctx context.Context, s *start, choice int) (source, error)
 	return t.beforeSuffix(ctx, s, choice)
 }
 
+// draft is a choice as a whole.
+func (t *task) draft(ctx context.Context, s *start, choice int) (*draft, error) {
+	if len(t.suffix) == 0 {
+		return whole(ctx, t.run(s, choice, 0))
+	}
+	return t.beforeSuffix(ctx, s, choice)
+}
+
 // beforeSuffix is the draft after which the suffix is likeliest. The others are no completions that
 // anybody asked for, and no usage counts them.
 func (t *task) beforeSuffix(ctx context.Context, s *start, choice int) (*draft, error) {
@@ -86,19 +95,9 @@ func (t *task) beforeSuffix(ctx context.Context, s *start, choice int) (*draft, 
 
 // suffixLogprob is the log probability of the suffix after a draft.
 func (t *task) suffixLogprob(s *start, d *draft) (float64, error) {
-	h := s.history
-	pieces := d.pieces
-	if s.echo.text != "" {
-		pieces = pieces[1:]
-	}
-	for _, p := range pieces {
-		tokens, err := t.tokensOf(p.cluster)
-		if err != nil {
-			return 0, err
-		}
-		for _, id := range tokens {
-			h = h.with(id)
-		}
+	h, err := t.afterDraft(s, d)
+	if err != nil {
+		return 0, err
 	}
 	sum := 0.0
 	for _, id := range t.suffix {
@@ -108,35 +107,26 @@ func (t *task) suffixLogprob(s *start, d *draft) (float64, error) {
 	return sum, nil
 }
 
+// afterDraft is the history of what follows on a draft. The tokens with which an echoed prompt leaves
+// a character unfinished are in the draft's first cluster.
+func (t *task) afterDraft(s *start, d *draft) (history, error) {
+	h := after(s.prompt[:len(s.prompt)-len(s.rest.pending)])
+	for _, p := range s.generated(d) {
+		tokens, err := t.tokensOf(p.cluster)
+		if err != nil {
+			return h, err
+		}
+		for _, id := range tokens {
+			h = h.with(id)
+		}
+	}
+	return h, nil
+}
+
 // tokensOf is what the text of a cluster is made of; where it was cut, of new tokens.
 func (t *task) tokensOf(c cluster) ([]token, error) {
 	if c.cut {
 		return t.model.vocabulary.encode(c.text)
 	}
 	return each(c.tokens, func(s scored) token { return s.token }), nil
-}
-
-// choices are the n completions of one prompt. Of more drafts they are those with the highest log
-// probability a token, the best first; used counts the tokens of all.
-func (t *task) choices(ctx context.Context, prompt int) (best []*draft, used int, err error) {
-	s, err := t.start(ctx, prompt)
-	if err != nil {
-		return nil, 0, err
-	}
-	for i := range t.drafts {
-		from, err := t.source(ctx, s, i)
-		if err != nil {
-			return nil, 0, err
-		}
-		d, err := whole(ctx, from)
-		if err != nil {
-			return nil, 0, err
-		}
-		used += d.drawn
-		best = append(best, d)
-	}
-	if t.drafts > t.n {
-		slices.SortStableFunc(best, func(a, b *draft) int { return cmp.Compare(b.mean(), a.mean()) })
-	}
-	return best[:t.n], used, nil
 }

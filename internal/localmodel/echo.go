@@ -53,6 +53,14 @@ func (t *task) echoed(ctx context.Context, s *start) error {
 	return nil
 }
 
+// generated is the pieces of a draft without the echo.
+func (s *start) generated(d *draft) []piece {
+	if s.echo.text != "" {
+		return d.pieces[1:]
+	}
+	return d.pieces
+}
+
 // run begins a completion; place says which of the drafts of which choice it is.
 func (t *task) run(s *start, choice, draft int) *run {
 	r := &run{

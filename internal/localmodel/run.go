@@ -39,12 +39,15 @@ type run struct {
 
 // next is the next piece; io.EOF after the last. An error is the cause of the context's end.
 func (r *run) next(ctx context.Context) (piece, error) {
-	for len(r.ready) == 0 {
-		if r.over {
-			return piece{}, io.EOF
-		}
+	for {
 		if ctx.Err() != nil {
 			return piece{}, context.Cause(ctx)
+		}
+		if len(r.ready) > 0 {
+			break
+		}
+		if r.over {
+			return piece{}, io.EOF
 		}
 		r.step()
 	}

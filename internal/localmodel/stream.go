@@ -24,8 +24,10 @@ type stream struct {
 
 // choice is one that is not over.
 type choice struct {
-	source
-	index int
+	source // nil before its first turn
+	from   *start
+	place  int // among those of its prompt
+	index  int
 }
 
 var _ completion.Stream = (*stream)(nil)
@@ -43,6 +45,12 @@ func (s *stream) Next() ([]byte, error) {
 		}
 		c := s.live[0]
 		s.live = s.live[1:]
+		if c.source == nil {
+			var err error
+			if c.source, err = s.source(s.ctx, c.from, c.place); err != nil {
+				return nil, err
+			}
+		}
 		p, err := c.next(s.ctx)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -65,18 +73,14 @@ func orNull(reason gen.CompletionChoiceFinishReason) *gen.CompletionChunkChoiceF
 	return new(gen.CompletionChunkChoiceFinishReason(reason))
 }
 
-// begin begins the choices of the next prompt.
+// begin lines up the choices of the next prompt.
 func (s *stream) begin() error {
 	from, err := s.start(s.ctx, s.prompt)
 	if err != nil {
 		return err
 	}
 	for i := range s.n {
-		source, err := s.source(s.ctx, from, i)
-		if err != nil {
-			return err
-		}
-		s.live = append(s.live, choice{source, s.prompt*s.n + i})
+		s.live = append(s.live, choice{from: from, place: i, index: s.prompt*s.n + i})
 	}
 	s.prompt++
 	return nil
@@ -110,3 +114,27 @@ func (s *stream) encode(chunk gen.CompletionChunk) ([]byte, error) {
 
 // Close has nothing to give up: nothing is generated but in Next.
 func (s *stream) Close() error { return nil }
+
+// logprobs lists tokens as the API has them; nil where they were not asked for.
+func (t *task) logprobs(tokens []scored) *gen.Logprobs {
+	if t.top < 0 {
+		return nil
+	}
+	texts := make([]*string, len(tokens))
+	logprobs := make([]*float64, len(tokens))
+	tops := make([]*map[string]float64, len(tokens))
+	offsets := make([]*int64, len(tokens))
+	for i := range tokens {
+		s := tokens[i]
+		texts[i], offsets[i] = new(t.model.vocabulary.shown(s.token)), new(int64(s.offset))
+		if s.top == nil {
+			continue
+		}
+		logprobs[i] = &s.logprob
+		tops[i] = &map[string]float64{*texts[i]: s.logprob}
+		for _, l := range s.top {
+			(*tops[i])[t.model.vocabulary.shown(l.token)] = l.logprob
+		}
+	}
+	return &gen.Logprobs{Tokens: &texts, TokenLogprobs: &logprobs, TopLogprobs: &tops, TextOffset: &offsets}
+}
