@@ -59,7 +59,7 @@ func (t *task) readPrompts(ctx context.Context, all []unread) error {
 		if err != nil {
 			return err
 		}
-		if int64(len(tokens)+len(t.suffix)) > contextTokens-min(t.maxTokens, contextTokens) {
+		if int64(len(tokens)+len(t.suffix)) > contextTokens-t.maxTokens {
 			return tooLong("prompt", t.needs(len(tokens)))
 		}
 		t.prompts = append(t.prompts, tokens)

@@ -53,13 +53,17 @@ func (m *Model) newTask(ctx context.Context, req *completion.Request) (*task, er
 	return t, t.boundScores()
 }
 
-// bound refuses more work than one request may make. More than the context holds is refused for that.
+// bound refuses more work than one request may make, and completions that the context cannot hold
+// whatever the prompt is. The drafts of a suffix count as the one that is kept.
 func (t *task) bound(prompts int) error {
 	completions := int64(prompts * t.drafts)
 	if work := completions * min(t.maxTokens, contextTokens); work > workTokens {
 		return apierror.WorkLimitExceeded("max_tokens", fmt.Sprintf(
 			"%s generates at most %d tokens for one request. This one asks for %d completions (prompts × the greater of n and best_of) of %d tokens (max_tokens).",
 			ID, workTokens, completions, t.maxTokens))
+	}
+	if t.maxTokens > contextTokens {
+		return tooLong("max_tokens", fmt.Sprintf("%d for the completion alone (max_tokens)", t.maxTokens))
 	}
 	return nil
 }
