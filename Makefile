@@ -38,7 +38,8 @@ size: build ## Fail where the binary has grown past 40 MB
 check: drift lint lint-spec test race size ## Everything a change has to pass
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
 
-drift: generate ## Fail where a generated file is not what its source makes
+drift: generate ## Fail where a generated file, or go.mod, is not what its source makes
+	$(GO) mod tidy -diff
 	@git diff --exit-code -- gen docs || { echo "generated files differ: run make generate and commit"; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard -- gen docs)" || { echo "generated files are not committed"; exit 1; }
 
