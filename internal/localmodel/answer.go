@@ -12,8 +12,8 @@ import (
 	"github.com/specgate/specgate/gen"
 )
 
-// written is a choice as JSON, which takes a tenth of the room that its tokens did: an answer may
-// have hundreds of thousands of them.
+// written is a choice as JSON. As such it is kept rather than as its tokens, of which an answer may
+// list hundreds of thousands: to encode them all at once takes ten times the room of the answer.
 type written struct {
 	mean   float64 // log probability a token
 	fields []byte  // all but the index, and the brace that closes it
