@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -122,6 +123,37 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 	}
 	if n := backend.Connections(); n != 2 {
 		t.Errorf("%d connections for 3 requests and one after a stream", n)
+	}
+}
+
+// As many connections are kept as were in use at one time: net/http's own default is two.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	const parallel = 16
+	var arrived atomic.Int32
+	all := make(chan struct{})
+	reply := fakebackend.JSON(200, answer)
+	backend := fakebackend.New(t, func(c *fakebackend.Conn, r *fakebackend.Request) {
+		if arrived.Add(1) == parallel {
+			close(all)
+		}
+		<-all // in the first round each needs a connection of its own
+		reply(c, r)
+	})
+	client := newClient(t, backend.URL)
+	for range 2 {
+		var round sync.WaitGroup
+		for range parallel {
+			round.Go(func() {
+				if _, err := client.Complete(caller(t), plain()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		round.Wait()
+	}
+	if n := backend.Connections(); n != parallel {
+		t.Errorf("%d connections for twice %d requests at a time", n, parallel)
 	}
 }
 
