@@ -142,12 +142,12 @@ func TestBodyCutOff(t *testing.T) {
 // The deadline of a body must not end the wait for the answer to it.
 func TestAnswerMayTakeLongerThanTheBody(t *testing.T) {
 	r := start(t, func(o *server.Options) {
-		o.Limits.BodyTimeout = 50 * time.Millisecond
+		o.Limits.BodyTimeout = 200 * time.Millisecond
 		o.API = &operations{complete: func(ctx context.Context, req *completion.Request) (gen.CreateCompletionResponseObject, error) {
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(600 * time.Millisecond):
 				return raw(req.Body), nil
 			}
 		}}
@@ -239,7 +239,7 @@ func TestPages(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	entered := make(chan struct{})
 	r := start(t, func(o *server.Options) {
-		o.Shutdown = server.Shutdown{Delay: 300 * time.Millisecond, Drain: 300 * time.Millisecond}
+		o.Shutdown = server.Shutdown{Delay: time.Second, Drain: 300 * time.Millisecond}
 		o.API = &operations{complete: func(ctx context.Context, req *completion.Request) (gen.CreateCompletionResponseObject, error) {
 			if req.Model == "forever" {
 				entered <- struct{}{}
