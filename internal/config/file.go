@@ -1,16 +1,15 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"reflect"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/specgate/specgate/internal/yamlfile"
 )
 
 // file reads a YAML file into the configuration. It takes the library's nodes and not its decoder:
@@ -23,10 +22,10 @@ func (l *loader) file(path string) {
 		return
 	}
 	l.path = path
-	root, err := document(data)
+	root, line, err := yamlfile.Root(data)
 	if err != nil {
 		l.unreadable = true
-		l.syntax(string(data), err)
+		l.syntax(string(data), line, err)
 		return
 	}
 	if root != nil {
@@ -34,42 +33,16 @@ func (l *loader) file(path string) {
 	}
 }
 
-// document is the root of the only document in data; nil where there is nothing in it.
-func document(data []byte) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
-	var first, second yaml.Node
-	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	if err := decoder.Decode(&second); err == nil {
-		return nil, fmt.Errorf("line %d: a second document begins here: a file holds one", second.Line)
-	} else if !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return first.Content[0], nil
-}
-
-var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
-
-// syntax reports a file that is no YAML. The library counts lines from 0 in what its parser found, and
-// from 1 in all else; it leaves a 0 out.
-func (l *loader) syntax(text string, err error) {
-	found := syntaxLine.FindStringSubmatch(err.Error())
-	message := strings.TrimPrefix(err.Error(), found[0])
-	line, _ := strconv.Atoi(found[1]) // 0 where there is none
-	if strings.HasPrefix(message, "did not find expected") {
-		line++
-	}
-	origin := l.path
+// syntax reports a file that is no YAML.
+func (l *loader) syntax(text string, line int, err error) {
+	origin, message := l.path, err.Error()
 	if line > 0 {
 		origin = fmt.Sprintf("%s:%d", l.path, line)
 	}
 	if unquotedInFlow.MatchString(text) {
 		message += ` (between { } or [ ], write "${NAME}" with its quotes)`
 	}
-	l.report(origin, "", "this is not YAML: "+message)
+	l.report(origin, "", message)
 }
 
 // unquotedInFlow is a ${NAME} that YAML takes for the beginning of a mapping.

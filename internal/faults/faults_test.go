@@ -173,7 +173,7 @@ func TestParseGivesEveryProblem(t *testing.T) {
 		{"empty rules", "rules: []\n", "f:1: rules must be a list of at least one rule, with a dash before each"},
 		{"a list", "- a\n", "f:1: a script must hold settings, as name: value\nf:1: there are no rules"},
 		{"no YAML", "rules:\n  - a: [\n", "f:3: this is not YAML: did not find expected node content"},
-		{"two documents", "rules: [{status: 500}]\n---\nrules: []\n", "f:2: this is not YAML: a second document begins here"},
+		{"two documents", "rules: [{status: 500}]\n---\nrules: []\n", "f:2: this is not YAML: a second document begins here: a file holds one"},
 		{"no effect", "rules:\n  - nth: 1\n", "f:2: rules[0] does nothing: say what is to go wrong, such as status: 500"},
 		{"never reached", "rules:\n  - status: 500\n  - status: 429\n", "f:3: rules[1] is never reached: rules[0] has no condition and takes every request; put it last"},
 		{"many", `seed: -1

@@ -4,13 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/specgate/specgate/internal/yamlfile"
 )
 
 // Problem is one reason why a script is refused.
@@ -35,33 +34,16 @@ var _ error = Problem{}
 func Parse(file string, data []byte) (*Script, error) {
 	p := parser{file: file}
 	script := &Script{seed: 1}
-	root, err := document(data)
+	root, line, err := yamlfile.Root(data)
 	switch {
 	case err != nil:
-		p.syntax(err)
+		p.report(line, "%v", err)
 	case root == nil:
 		p.report(0, "holds no rules")
 	default:
 		p.script(root, script)
 	}
 	return script, p.result()
-}
-
-// document is the root of the only document in data; nil where there is nothing in it.
-func document(data []byte) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(strings.NewReader(string(data)))
-	var first, second yaml.Node
-	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	if err := decoder.Decode(&second); err == nil {
-		return nil, fmt.Errorf("line %d: a second document begins here", second.Line)
-	} else if !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return first.Content[0], nil
 }
 
 // parser gathers problems.
@@ -81,20 +63,6 @@ func (p *parser) result() error {
 		all[i] = problem
 	}
 	return errors.Join(all...)
-}
-
-var syntaxLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
-
-// syntax reports a file that is no YAML. The library counts lines from 0 in what its parser found, and
-// from 1 in all else; it leaves a 0 out.
-func (p *parser) syntax(err error) {
-	found := syntaxLine.FindStringSubmatch(err.Error())
-	message := strings.TrimPrefix(err.Error(), found[0])
-	line, _ := strconv.Atoi(found[1]) // 0 where there is none
-	if strings.HasPrefix(message, "did not find expected") {
-		line++
-	}
-	p.report(line, "this is not YAML: %s", message)
 }
 
 // script reads the document.
