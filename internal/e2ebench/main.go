@@ -1,0 +1,66 @@
+// Command e2ebench measures the gateway against nginx and against a plain httputil.ReverseProxy: the
+// same load, through each in turn, round after round, to the same fast upstream, on one machine. It
+// starts all of them itself, and knows the gateway by its binary alone.
+//
+// Figures of one run are ratios; what a request takes in milliseconds depends on the machine and on
+// what else it does.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+type options struct {
+	specgate string        // the gateway's binary
+	rounds   int           // of the whole comparison
+	each     time.Duration // of load on one contestant in one round
+	only     string        // the one load to measure; empty for all
+	streams  int           // that are opened at once and left idle
+	most     int           // streams that are opened at once, and have to be served
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "e2ebench:", err)
+		os.Exit(1) //nolint:gocritic // the signal's handler goes with the process
+	}
+}
+
+// run does what args say: a part that this command plays in its own comparison, or the comparison.
+func run(ctx context.Context, args []string) error {
+	if len(args) == 2 {
+		switch args[0] {
+		case "upstream":
+			return serveUpstream(args[1])
+		case "proxy":
+			return serveProxy(args[1])
+		}
+	}
+	var o options
+	flags := flag.NewFlagSet("e2ebench", flag.ContinueOnError)
+	flags.StringVar(&o.specgate, "specgate", "bin/specgate", "the gateway's `binary`")
+	flags.IntVar(&o.rounds, "rounds", 5, "how often each contestant has its turn")
+	flags.DurationVar(&o.each, "each", 3*time.Second, "how long a turn is")
+	flags.StringVar(&o.only, "only", "", "the one `load` to measure, by its name in the table")
+	flags.IntVar(&o.streams, "streams", 2000, "idle streams whose memory is measured; 0 leaves it out")
+	flags.IntVar(&o.most, "most", 10_000, "streams that are opened at once in the end; 0 leaves it out")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	f, err := newField(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer f.stop()
+	if err := compare(ctx, f, o); err != nil {
+		return err
+	}
+	return streams(ctx, f, o)
+}
