@@ -3,8 +3,10 @@ package contract
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 // body is a request whose prompt is the given JSON.
@@ -94,4 +96,34 @@ func BenchmarkExplain(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkHostile compares what it costs to refuse a hostile body with what it costs to accept a valid
+// one of its size and shape, the two in turns: cpu-x is the ratio of their best times, mem-x what is
+// allocated for the hostile one as a multiple of its size. They are to stay below 25 and 4.
+func BenchmarkHostile(b *testing.B) {
+	const size = 4 << 20
+	p := program(b, "CompletionRequest")
+	for _, h := range hostiles() {
+		b.Run(h.name, func(b *testing.B) {
+			hostile, valid := h.body(size), h.valid(size)
+			if err := p.Check(valid, nil); err != nil {
+				b.Fatal(err)
+			}
+			var used uint64
+			dear, cheap := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
+			for b.Loop() {
+				used = allocated(func() { dear = min(dear, timed(func() { _ = p.Check(hostile, nil) })) })
+				cheap = min(cheap, timed(func() { _ = p.Check(valid, nil) }))
+			}
+			b.ReportMetric(float64(dear)/float64(cheap), "cpu-x")
+			b.ReportMetric(float64(used)/float64(len(hostile)), "mem-x")
+		})
+	}
+}
+
+func timed(work func()) time.Duration {
+	start := time.Now()
+	work()
+	return time.Since(start)
 }

@@ -3,6 +3,8 @@ package contract
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
+	"math/bits"
 )
 
 // Exponents are read up to this, far beyond what the digits of a document could make up for.
@@ -68,17 +70,43 @@ func (m *mantissa) read(doc []byte, i, before int) int {
 			m.magnitude -= 1 - before
 			continue
 		}
+		if m.count >= digits {
+			return m.readOn(doc, i, before)
+		}
 		m.count++
 		m.magnitude += before
 		if c != 0 {
 			m.last = m.count
 		}
-		if m.count <= digits {
-			m.significand = m.significand*10 + c
-		} else if c != 0 {
-			m.more = true
+		m.significand = m.significand*10 + c
+	}
+	return i
+}
+
+// readOn is read for digits that the significand has no room for: they are counted, eight at a time
+// where there are many.
+func (m *mantissa) readOn(doc []byte, i, before int) int {
+	start, last := i, -1
+	for i+8 <= len(doc) {
+		word := binary.LittleEndian.Uint64(doc[i:])
+		if leadingDigits(word) < 8 {
+			break
+		}
+		if rest := word - zeros; rest != 0 {
+			last = i + 7 - bits.LeadingZeros64(rest)>>3
+		}
+		i += 8
+	}
+	for ; i < len(doc) && doc[i]-'0' <= 9; i++ {
+		if doc[i] != '0' {
+			last = i
 		}
 	}
+	if last >= 0 {
+		m.more, m.last = true, m.count+last-start+1
+	}
+	m.count += i - start
+	m.magnitude += before * (i - start)
 	return i
 }
 

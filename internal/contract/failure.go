@@ -65,19 +65,19 @@ func (f *failure) refinement() int {
 	return 0
 }
 
-// violation puts a failure into words. They never repeat a value.
-func (f *failure) violation(s *scanner) Violation {
+// violation puts a failure that frames lead to into words. They never repeat a value.
+func (f *failure) violation(s *scanner, frames []frame) Violation {
 	typ, msg := f.words(s)
-	return Violation{Loc: f.loc(s), Msg: msg, Type: typ}
+	return Violation{Loc: f.loc(s, frames), Msg: msg, Type: typ}
 }
 
 // longestKey is how many code points of a key are reported.
 const longestKey = 64
 
-func (f *failure) loc(s *scanner) []any {
+func (f *failure) loc(s *scanner, frames []frame) []any {
 	loc := make([]any, 1, f.depth+2)
 	loc[0] = "body"
-	for _, fr := range s.frames[1 : f.depth+1] {
+	for _, fr := range frames {
 		if fr.start == 0 {
 			loc = append(loc, fr.order)
 			continue

@@ -78,10 +78,12 @@ func leadingDigits(word uint64) int {
 	return bits.TrailingZeros64((above|below|word)&(0x80*ones)) >> 3
 }
 
+// zeros is the word of eight digits 0.
+const zeros = '0' * 0x0101010101010101
+
 // digitsValue reads the lowest bytes of word as digits: moved to the top, with zeros below, they are
 // added up in pairs, fours and eights.
 func digitsValue(word uint64, size int) int64 {
-	const zeros = '0' * 0x0101010101010101
 	word = (word - zeros) << (64 - 8*size)
 	word = word * (1 + 10<<8) >> 8 & 0x00ff00ff00ff00ff
 	word = word * (1 + 100<<16) >> 16 & 0x0000ffff0000ffff

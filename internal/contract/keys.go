@@ -3,6 +3,7 @@ package contract
 import (
 	"hash/maphash"
 	"math"
+	"slices"
 )
 
 // maxDocument is the size in bytes of the longest document that is read: a place in it and a mark
@@ -40,7 +41,7 @@ func (k *keys) close(sc *scope) { k.slots = k.slots[:sc.base] }
 
 // add takes in the key that begins at start and, unescaped, reads key.
 func (k *keys) add(sc *scope, doc, key []byte, start int) coming {
-	if 2*sc.used >= sc.size {
+	if fullest*sc.used >= full*sc.size {
 		k.grow(sc, doc)
 	}
 	table := k.slots[sc.base : sc.base+sc.size]
@@ -64,19 +65,46 @@ func (k *keys) add(sc *scope, doc, key []byte, start int) coming {
 const (
 	firstSize = 8
 	// Up to here tables grow fourfold, which builds them anew half as often; above, memory counts.
-	largeSize = 1 << 18
+	largeSize = 1 << 14
+	// A table is full at full/fullest of its size: fuller ones are searched longer, emptier ones are
+	// larger than four times the shortest document that fills them.
+	full, fullest = 2, 3
 )
 
-// grow enlarges the table, which is the last. It is built anew behind the old one and then moved.
+// grow enlarges the table, which is the last. It is built anew behind the old one and then moved;
+// where there is no room for that it moves to new memory or, if there is enough, the old one is set
+// aside: two large tables are never there beside what they came from.
 func (k *keys) grow(sc *scope, doc []byte) {
 	size := max(firstSize, 4*sc.size)
 	if sc.size >= largeSize {
 		size = 2 * sc.size
 	}
-	behind := sc.base + sc.size
-	k.extend(behind + size)
-	old, table := k.slots[sc.base:behind], k.slots[behind:]
-	mask := uint64(size - 1)
+	behind, length := sc.base+sc.size, sc.base+size
+	old := k.slots[sc.base:behind]
+	switch {
+	case behind+size <= cap(k.slots):
+		k.slots = k.slots[:behind+size]
+		clear(k.slots[behind:])
+		k.rebuild(k.slots[behind:], old, doc)
+		copy(k.slots[sc.base:], k.slots[behind:])
+		k.slots = k.slots[:length]
+	case length <= cap(k.slots):
+		old = slices.Clone(old)
+		k.slots = k.slots[:length]
+		clear(k.slots[sc.base:])
+		k.rebuild(k.slots[sc.base:], old, doc)
+	default:
+		slots := make([]slot, length, room(length, size))
+		copy(slots, k.slots[:sc.base])
+		k.rebuild(slots[sc.base:], old, doc)
+		k.slots = slots
+	}
+	sc.size = size
+}
+
+// rebuild enters the keys of an old table into a new one.
+func (k *keys) rebuild(table, old []slot, doc []byte) {
+	mask := uint64(len(table) - 1)
 	var buffer [64]byte
 	for _, sl := range old {
 		if sl == 0 {
@@ -88,21 +116,18 @@ func (k *keys) grow(sc *scope, doc []byte) {
 		}
 		table[i] = sl
 	}
-	copy(k.slots[sc.base:], table)
-	k.slots = k.slots[:sc.base+size]
-	sc.size = size
 }
 
-// extend makes the slice as long as asked, with free slots at its end. It at least doubles what it
-// holds: thousands of small tables, one within the other, would be copied with each that is added.
-func (k *keys) extend(length int) {
-	before := len(k.slots)
-	if length > cap(k.slots) {
-		slots := make([]slot, length, max(length, 2*cap(k.slots), 4*firstSize))
-		copy(slots, k.slots)
-		k.slots = slots
-		return
+// room returns the capacity of new memory for length slots, the last size of which are a table's. Small
+// tables, thousands of them one within the other, would be copied with each that is added; beside a
+// large one is some room for small ones within.
+func room(length, size int) int {
+	switch {
+	case size > largeSize:
+		return length + length/32
+	case length > largeSize:
+		return length + length/4
+	default:
+		return 2 * max(length, 2*firstSize)
 	}
-	k.slots = k.slots[:length]
-	clear(k.slots[before:])
 }
