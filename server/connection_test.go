@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,61 +37,227 @@ func head(lines ...string) string {
 
 const bearer = "Authorization: Bearer " + token
 
-func chunked(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
+// smuggled is a request that is sent within bodies alone.
+const smuggled = "POST /v1/completions HTTP/1.1\r\nHost: x\r\n" + bearer + "\r\nX-Request-Id: smuggled\r\n" +
+	"Content-Type: application/json\r\nContent-Length: 26\r\n\r\n" + valid
+
+// framing is a way to send a body.
+type framing struct {
+	name   string
+	header string
+	wire   func(body string) string
+}
+
+func framings(t *testing.T) []framing {
+	t.Helper()
+	plain := func(body string) string { return body }
+	zip := func(body string) string { return zipped(t, body) }
+	return []framing{
+		{"length", "", plain},
+		{"chunked", "Transfer-Encoding: chunked\r\n", chunked},
+		{"gzip", "Content-Encoding: gzip\r\n", zip},
+		{"gzip, chunked", "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", func(body string) string { return chunked(zip(body)) }},
+		{"stored, chunked", "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", func(body string) string { return chunked(stored(t, body)) }},
+	}
+}
+
+// chunked sends a body in pieces that are no multiple of anything.
+func chunked(body string) string {
+	var b strings.Builder
+	for body != "" {
+		piece := body[:min(len(body), 4_099)]
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", len(piece), piece)
+		body = body[len(piece):]
+	}
+	return b.String() + "0\r\n\r\n"
+}
+
+// stored is gzip that makes nothing smaller.
+func stored(t *testing.T, text string) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w, err := gzip.NewWriterLevel(&buf, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+// expecting is what a caller does about 100 Continue.
+type expecting string
+
+const (
+	nothing   expecting = "expects nothing"
+	waiting   expecting = "waits for 100"
+	impatient expecting = "does not wait for 100"
+)
+
+// refused is a request that is refused. Its body is sent in each of the framings, or in the one that
+// it names.
+type refused struct {
+	name   string
+	header string // lines of it; those that have no token are without
+	body   string
+	status int
+
+	line    string // "" for that of a completion
+	framing string
+	unread  bool // refused before the body is looked at
+	open    bool // refused once all of it was read: the connection is as good as new
+	halting bool // half of the body is sent, and the rest once the answer is there
+}
+
+const authorized = bearer + "\r\n"
 
 // A refused request's body is never read as the next request: what stands behind it on the same
-// connection is answered as itself, or the connection is closed.
+// connection is answered as itself, or the connection is closed. A caller who was not asked for his body
+// may send it all the same or go on without, so there it has to be closed.
 func TestConnectionAfterRefusal(t *testing.T) {
-	r := start(t, nil)
-	smuggled := "POST /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	large := strings.Repeat(smuggled, 1<<21/len(smuggled))
-	length := func(body string) string { return fmt.Sprintf("Content-Length: %d", len(body)) }
-	tests := []struct {
-		name, first string
-		status      int
-	}{
-		{"invalid", head(bearer, length("{}")) + "{}", 422},
-		{"invalid, chunked", head(bearer, "Transfer-Encoding: chunked") + chunked("{}"), 422},
-		{"over the limit", head(bearer, length(large)) + large, 413},
-		{"over the limit, chunked", head(bearer, "Transfer-Encoding: chunked") + chunked(large), 413},
-		{"no token", head(length(valid)) + valid, 401},
-		{"no token, large", head(length(large[:1<<19])) + large[:1<<19], 401},
-		{"no token, large, chunked", head("Transfer-Encoding: chunked") + chunked(large), 401},
-		{"another encoding", head(bearer, "Content-Encoding: br", length(smuggled)) + smuggled, 415},
-		{"not gzip, chunked", head(bearer, "Content-Encoding: gzip", "Transfer-Encoding: chunked") + chunked(large[:1<<19]), 400},
-		{"broken chunks", head(bearer, "Transfer-Encoding: chunked") + "zz\r\n" + smuggled, 400},
-		{"another path", strings.Replace(head(bearer, length(smuggled)), "/v1/completions", "/v1/nothing", 1) + smuggled, 404},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			conn := r.dial()
-			second := "GET /v1/models HTTP/1.1\r\nHost: x\r\n" + bearer + "\r\nConnection: close\r\n\r\n"
-			go func() { _, _ = io.WriteString(conn, tt.first+second) }()
-			in := bufio.NewReader(conn)
-			resp, err := http.ReadResponse(in, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if resp.StatusCode != tt.status {
-				t.Fatalf("got %d, want %d", resp.StatusCode, tt.status)
-			}
-			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-				t.Fatal(err)
-			}
-			_ = resp.Body.Close()
-			next, err := http.ReadResponse(in, nil)
-			if err != nil {
-				return // closed
-			}
-			defer func() { _ = next.Body.Close() }()
-			if body, _ := io.ReadAll(next.Body); next.StatusCode != 200 || !strings.Contains(string(body), `"list"`) {
-				t.Errorf("what came next was answered with %d %s", next.StatusCode, body)
-			}
+	small := large[:40*len(smuggled)]
+	t.Run("usual", func(t *testing.T) {
+		eachRefused(t, start(t, nil), []refused{
+			{name: "malformed", header: authorized, body: small, status: 422, open: true},
+			{name: "invalid", header: authorized, body: `{"model":"m","prompt":5}`, status: 422, open: true},
+			{name: "duplicate key", header: authorized, body: `{"model":"m","model":"m"}`, status: 422, open: true},
+			{name: "too deep", header: authorized, body: strings.Repeat("[", 65) + smuggled, status: 422, open: true},
+			{name: "malformed, large", header: authorized, body: large[:1<<19], status: 422, open: true},
+			{name: "no token", body: small, status: 401, unread: true},
+			{name: "no token, large", body: large[:1<<19], status: 401, unread: true},
+			{name: "another path", line: "POST /v1/nothing", header: authorized, body: small, status: 404, unread: true},
+			{name: "another method", line: "PUT /v1/completions", header: authorized, body: small, status: 405, unread: true},
+			{name: "over the limit", header: authorized, body: large, status: 413},
+			{name: "over the limit, declared", header: authorized, body: large, status: 413, framing: "length", unread: true},
+			{name: "over the limit, no token", body: large, status: 401, framing: "chunked", unread: true},
+			{name: "another type", header: authorized + "Content-Type: text/plain\r\n", body: small, status: 415},
+			{name: "another encoding", header: authorized + "Content-Encoding: br\r\n", body: small, status: 415, framing: "length", unread: true},
+			{name: "another encoding", header: authorized + "Content-Encoding: br\r\n", body: small, status: 415, framing: "chunked", unread: true},
+			{name: "no gzip", header: authorized + "Content-Encoding: gzip\r\n", body: small, status: 400, framing: "length"},
+			{name: "no gzip", header: authorized + "Content-Encoding: gzip\r\n", body: small, status: 400, framing: "chunked"},
+			{name: "more than gzip", header: authorized + "Content-Encoding: gzip\r\n", body: zipped(t, valid) + small, status: 400, framing: "length"},
+			{name: "more than gzip", header: authorized + "Content-Encoding: gzip\r\n", body: zipped(t, valid) + small, status: 400, framing: "chunked"},
+			{name: "gzip cut off", header: authorized + "Content-Encoding: gzip\r\n", body: zipped(t, large)[:999], status: 400, framing: "length"},
 		})
+	})
+	t.Run("too many requests", func(t *testing.T) {
+		full := start(t, func(o *server.Options) { o.Limits.MaxConcurrent = 0 })
+		eachRefused(t, full, []refused{{name: "small", header: authorized, body: small, status: 503, unread: true}})
+	})
+	t.Run("too many bytes", func(t *testing.T) {
+		full := start(t, func(o *server.Options) { o.Limits.InflightBytes = 64 })
+		eachRefused(t, full, []refused{
+			{name: "small", header: authorized, body: small, status: 503},
+			{name: "large", header: authorized, body: large[:1<<19], status: 503},
+		})
+	})
+	t.Run("slow", func(t *testing.T) {
+		hasty := start(t, func(o *server.Options) { o.Limits.BodyTimeout = 100 * time.Millisecond })
+		eachRefused(t, hasty, []refused{{name: "small", header: authorized, body: small, status: 408, halting: true}})
+	})
+}
+
+func eachRefused(t *testing.T, r *running, all []refused) {
+	t.Helper()
+	for _, tt := range all {
+		for _, f := range framings(t) {
+			if tt.framing != "" && tt.framing != f.name {
+				continue
+			}
+			for _, e := range []expecting{nothing, waiting, impatient} {
+				t.Run(fmt.Sprintf("%s/%s/%s", tt.name, f.name, e), func(t *testing.T) { tt.exchange(t, r, f, e) })
+			}
+		}
 	}
-	if n := r.metrics.seen["none 404"]; n > 1 {
-		t.Errorf("%d smuggled requests were answered", n-1)
+	if strings.Contains(r.log.String(), "smuggled") {
+		t.Error("a smuggled request was answered")
 	}
+}
+
+// request is the request's header and, apart, its body as it is sent.
+func (tt *refused) request(f framing, e expecting) (head, wire string) {
+	wire = f.wire(tt.body)
+	header := tt.header + f.header
+	if !strings.Contains(header, "Transfer-Encoding") {
+		header += fmt.Sprintf("Content-Length: %d\r\n", len(wire))
+	}
+	if !strings.Contains(header, "Content-Type") {
+		header += "Content-Type: application/json\r\n"
+	}
+	if e != nothing {
+		header += "Expect: 100-continue\r\n"
+	}
+	line := cmp.Or(tt.line, "POST /v1/completions")
+	return line + " HTTP/1.1\r\nHost: x\r\n" + header + "\r\n", wire
+}
+
+// exchange sends the request and another behind it, and looks at the answers.
+func (tt *refused) exchange(t *testing.T, r *running, f framing, e expecting) {
+	conn := r.dial()
+	defer func() { _ = conn.Close() }()
+	in := bufio.NewReader(conn)
+	send := func(text string) { go func() { _, _ = io.WriteString(conn, text) }() }
+	head, wire := tt.request(f, e)
+	rest := "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-Id: second\r\nConnection: close\r\n\r\n"
+	if tt.halting {
+		rest, wire = wire[len(wire)/2:]+rest, wire[:len(wire)/2]
+	} else {
+		rest, wire = "", wire+rest
+	}
+	if e != waiting {
+		head, wire = head+wire, ""
+	}
+	send(head)
+	first := response(t, in)
+	asked := first.StatusCode == http.StatusContinue
+	if asked {
+		send(wire)
+		first = response(t, in)
+	}
+	if first.StatusCode != tt.status {
+		t.Fatalf("got %d, want %d", first.StatusCode, tt.status)
+	}
+	if asked && tt.unread {
+		t.Error("the body was asked for")
+	}
+	if tt.open && first.Close {
+		t.Error("the connection is closed, though the body was read")
+	}
+	if !asked {
+		rest = wire + rest
+	}
+	send(rest)
+	if !first.Close && e == waiting && !asked {
+		t.Error("whether the body comes now is left to guess")
+	}
+	if !first.Close {
+		second := response(t, in)
+		if id := second.Header.Get("X-Request-Id"); second.StatusCode != http.StatusOK || id != "second" {
+			t.Errorf("what came next was answered with %d %s", second.StatusCode, id)
+		}
+	}
+	if more, _ := io.ReadAll(in); len(more) > 0 {
+		t.Errorf("there is another answer: %.80q", more)
+	}
+}
+
+// response reads an answer whole.
+func response(t *testing.T, in *bufio.Reader) *http.Response {
+	t.Helper()
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp
 }
 
 // The answer is there before the body is: it was not read.
