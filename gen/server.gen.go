@@ -698,39 +698,6 @@ type UnsupportedMediaType = Error
 // CreateCompletionJSONBody defines parameters for CreateCompletion.
 type CreateCompletionJSONBody = any
 
-// CreateCompletionParams defines parameters for CreateCompletion.
-type CreateCompletionParams struct {
-	// OpenAIOrganization The organization that the request is made for: 24 hexadecimal digits, or `org-` and up to
-	// 64 letters, digits, `_` and `-`. A token that is bound to organizations accepts no other.
-	OpenAIOrganization *Organization `json:"OpenAI-Organization,omitempty"`
-
-	// OpenAIProject The project that the request is made for: 24 hexadecimal digits, or `proj_` and up to 64
-	// letters, digits, `_` and `-`. A token that is bound to projects accepts no other.
-	OpenAIProject *Project `json:"OpenAI-Project,omitempty"`
-}
-
-// ListModelsParams defines parameters for ListModels.
-type ListModelsParams struct {
-	// OpenAIOrganization The organization that the request is made for: 24 hexadecimal digits, or `org-` and up to
-	// 64 letters, digits, `_` and `-`. A token that is bound to organizations accepts no other.
-	OpenAIOrganization *Organization `json:"OpenAI-Organization,omitempty"`
-
-	// OpenAIProject The project that the request is made for: 24 hexadecimal digits, or `proj_` and up to 64
-	// letters, digits, `_` and `-`. A token that is bound to projects accepts no other.
-	OpenAIProject *Project `json:"OpenAI-Project,omitempty"`
-}
-
-// RetrieveModelParams defines parameters for RetrieveModel.
-type RetrieveModelParams struct {
-	// OpenAIOrganization The organization that the request is made for: 24 hexadecimal digits, or `org-` and up to
-	// 64 letters, digits, `_` and `-`. A token that is bound to organizations accepts no other.
-	OpenAIOrganization *Organization `json:"OpenAI-Organization,omitempty"`
-
-	// OpenAIProject The project that the request is made for: 24 hexadecimal digits, or `proj_` and up to 64
-	// letters, digits, `_` and `-`. A token that is bound to projects accepts no other.
-	OpenAIProject *Project `json:"OpenAI-Project,omitempty"`
-}
-
 // CreateCompletionJSONRequestBody defines body for CreateCompletion for application/json ContentType.
 type CreateCompletionJSONRequestBody = CreateCompletionJSONBody
 
@@ -2443,13 +2410,13 @@ func (t *Stop) UnmarshalJSON(b []byte) error {
 type ServerInterface interface {
 	// CreateCompletion Create a model response for the given prompt.
 	// (POST /v1/completions)
-	CreateCompletion(ctx echo.Context, params CreateCompletionParams) error
+	CreateCompletion(ctx echo.Context) error
 	// ListModels List the models that can be asked.
 	// (GET /v1/models)
-	ListModels(ctx echo.Context, params ListModelsParams) error
+	ListModels(ctx echo.Context) error
 	// RetrieveModel Describe one model.
 	// (GET /v1/models/{model})
-	RetrieveModel(ctx echo.Context, model string, params RetrieveModelParams) error
+	RetrieveModel(ctx echo.Context, model string) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -2461,43 +2428,8 @@ type ServerInterfaceWrapper struct {
 func (w *ServerInterfaceWrapper) CreateCompletion(ctx echo.Context) error {
 	var err error
 
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateCompletionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "OpenAI-Organization" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("OpenAI-Organization")]; found {
-		var OpenAIOrganization Organization
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for OpenAI-Organization, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "OpenAI-Organization", valueList[0], &OpenAIOrganization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter OpenAI-Organization: %s", err))
-		}
-
-		params.OpenAIOrganization = &OpenAIOrganization
-	}
-	// ------------- Optional header parameter "OpenAI-Project" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("OpenAI-Project")]; found {
-		var OpenAIProject Project
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for OpenAI-Project, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "OpenAI-Project", valueList[0], &OpenAIProject, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter OpenAI-Project: %s", err))
-		}
-
-		params.OpenAIProject = &OpenAIProject
-	}
-
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCompletion(ctx, params)
+	err = w.Handler.CreateCompletion(ctx)
 	return err
 }
 
@@ -2505,43 +2437,8 @@ func (w *ServerInterfaceWrapper) CreateCompletion(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) ListModels(ctx echo.Context) error {
 	var err error
 
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListModelsParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "OpenAI-Organization" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("OpenAI-Organization")]; found {
-		var OpenAIOrganization Organization
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for OpenAI-Organization, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "OpenAI-Organization", valueList[0], &OpenAIOrganization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter OpenAI-Organization: %s", err))
-		}
-
-		params.OpenAIOrganization = &OpenAIOrganization
-	}
-	// ------------- Optional header parameter "OpenAI-Project" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("OpenAI-Project")]; found {
-		var OpenAIProject Project
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for OpenAI-Project, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "OpenAI-Project", valueList[0], &OpenAIProject, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter OpenAI-Project: %s", err))
-		}
-
-		params.OpenAIProject = &OpenAIProject
-	}
-
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListModels(ctx, params)
+	err = w.Handler.ListModels(ctx)
 	return err
 }
 
@@ -2556,43 +2453,8 @@ func (w *ServerInterfaceWrapper) RetrieveModel(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
 	}
 
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RetrieveModelParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "OpenAI-Organization" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("OpenAI-Organization")]; found {
-		var OpenAIOrganization Organization
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for OpenAI-Organization, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "OpenAI-Organization", valueList[0], &OpenAIOrganization, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter OpenAI-Organization: %s", err))
-		}
-
-		params.OpenAIOrganization = &OpenAIOrganization
-	}
-	// ------------- Optional header parameter "OpenAI-Project" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("OpenAI-Project")]; found {
-		var OpenAIProject Project
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for OpenAI-Project, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "OpenAI-Project", valueList[0], &OpenAIProject, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter OpenAI-Project: %s", err))
-		}
-
-		params.OpenAIProject = &OpenAIProject
-	}
-
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RetrieveModel(ctx, model, params)
+	err = w.Handler.RetrieveModel(ctx, model)
 	return err
 }
 
@@ -2893,8 +2755,7 @@ type UnsupportedMediaTypeJSONResponse struct {
 }
 
 type CreateCompletionRequestObject struct {
-	Params CreateCompletionParams
-	Body   *CreateCompletionJSONRequestBody
+	Body *CreateCompletionJSONRequestBody
 }
 
 type CreateCompletionResponseObject interface {
@@ -3604,7 +3465,6 @@ func (response CreateCompletiondefaultJSONResponse) VisitCreateCompletionRespons
 }
 
 type ListModelsRequestObject struct {
-	Params ListModelsParams
 }
 
 type ListModelsResponseObject interface {
@@ -4018,8 +3878,7 @@ func (response ListModelsdefaultJSONResponse) VisitListModelsResponse(w http.Res
 }
 
 type RetrieveModelRequestObject struct {
-	Model  string `json:"model"`
-	Params RetrieveModelParams
+	Model string `json:"model"`
 }
 
 type RetrieveModelResponseObject interface {
@@ -4499,10 +4358,8 @@ type strictHandler struct {
 }
 
 // CreateCompletion operation middleware
-func (sh *strictHandler) CreateCompletion(ctx echo.Context, params CreateCompletionParams) error {
+func (sh *strictHandler) CreateCompletion(ctx echo.Context) error {
 	var request CreateCompletionRequestObject
-
-	request.Params = params
 
 	var body CreateCompletionJSONRequestBody
 	var err error
@@ -4547,10 +4404,8 @@ func (sh *strictHandler) CreateCompletion(ctx echo.Context, params CreateComplet
 }
 
 // ListModels operation middleware
-func (sh *strictHandler) ListModels(ctx echo.Context, params ListModelsParams) error {
+func (sh *strictHandler) ListModels(ctx echo.Context) error {
 	var request ListModelsRequestObject
-
-	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListModels(ctx.Request().Context(), request.(ListModelsRequestObject))
@@ -4572,11 +4427,10 @@ func (sh *strictHandler) ListModels(ctx echo.Context, params ListModelsParams) e
 }
 
 // RetrieveModel operation middleware
-func (sh *strictHandler) RetrieveModel(ctx echo.Context, model string, params RetrieveModelParams) error {
+func (sh *strictHandler) RetrieveModel(ctx echo.Context, model string) error {
 	var request RetrieveModelRequestObject
 
 	request.Model = model
-	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.RetrieveModel(ctx.Request().Context(), request.(RetrieveModelRequestObject))

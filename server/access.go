@@ -94,7 +94,8 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	if !s.options.Logger.Enabled(ctx, level) {
 		return status
 	}
-	s.options.Logger.LogAttrs(ctx, level, "request",
+	line := slog.NewRecord(time.Now(), level, "request", 0) // by itself, for LogAttrs looks up who called it
+	line.AddAttrs(
 		slog.String("id", call.ID),
 		slog.String("method", c.Request().Method),
 		slog.String("route", route),
@@ -107,6 +108,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.String("upstream", call.Upstream),
 		faultOf(call),
 	)
+	_ = s.options.Logger.Handler().Handle(ctx, line) // a log that cannot be written has nobody to tell
 	return status
 }
 

@@ -11,12 +11,6 @@ import (
 	"github.com/specgate/specgate/internal/contract"
 )
 
-// In the form in which net/http keeps them: another would be made into it, and copied, at every look.
-const (
-	headerOrganization = "Openai-Organization"
-	headerProject      = "Openai-Project"
-)
-
 // authenticate finds who asks and for whom, from the headers alone.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -33,10 +27,10 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			return apierror.InvalidAPIKey()
 		}
 		completion.CallOf(c.Request().Context()).Principal = principal
-		if !principal.MayActFor(h.Get(headerOrganization)) {
+		if !principal.MayActFor(first(h, headerOrganization)) {
 			return apierror.OrganizationNotAllowed()
 		}
-		if !principal.MayActIn(h.Get(headerProject)) {
+		if !principal.MayActIn(first(h, headerProject)) {
 			return apierror.ProjectNotAllowed()
 		}
 		return next(c)
@@ -60,16 +54,16 @@ func bearer(h http.Header) (string, error) {
 
 // onceEach refuses headers that were sent twice, and may be read either way.
 func onceEach(h http.Header, names ...string) error {
-	var invalid contract.Invalid
+	var violations []contract.Violation
 	for _, name := range names {
 		if len(h[name]) > 1 {
-			invalid.Violations = append(invalid.Violations, contract.Violation{
+			violations = append(violations, contract.Violation{
 				Loc: []any{"header", strings.ToLower(name)}, Type: "value_error", Msg: "Value error, the header must be sent once",
 			})
 		}
 	}
-	if invalid.Violations == nil {
+	if violations == nil {
 		return nil
 	}
-	return &invalid
+	return &contract.Invalid{Violations: violations}
 }

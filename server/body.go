@@ -7,12 +7,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
 )
 
 // limitBody refuses a body whose declared length is over the limit, unread, and puts the reader in
@@ -30,20 +32,24 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			return apierror.BodyTooLarge(limit)
 		}
 		w := c.Response().Writer // the server's own, which MaxBytesReader tells to close the connection
-		paced := &pacedReader{body: r.Body, control: http.NewResponseController(w), timeout: s.options.Limits.BodyTimeout}
-		paced.extend()
-		body := &requestBody{src: http.MaxBytesReader(w, paced, limit), limit: limit, flight: &s.flight}
+		body := &requestBody{limit: limit, length: r.ContentLength, flight: &s.flight}
+		body.paced = pacedReader{body: r.Body, control: http.NewResponseController(w), timeout: s.options.Limits.BodyTimeout}
+		body.src = &body.paced
+		if r.ContentLength < 0 {
+			body.src = http.MaxBytesReader(w, &body.paced, limit)
+		}
 		defer body.release()
 		switch encoding := strings.ToLower(strings.Join(r.Header["Content-Encoding"], ",")); encoding {
 		case "", "identity":
 		case "gzip":
-			body.src = &gzipReader{src: body.src, limit: limit}
+			body.src, body.length = &gzipReader{src: body.src, limit: limit}, -1
 		default:
 			body.err = apierror.UnsupportedEncoding()
 		}
 		r.Body = body
 		err := next(c)
 		if err != nil && !errors.Is(body.err, io.EOF) {
+			body.paced.extend() // for the rest, of which the server reads some
 			c.Response().Header()["Connection"] = []string{"close"}
 		}
 		return err
@@ -111,11 +117,14 @@ func notGzip(err error) error {
 // requestBody is the body that the validator reads: decoded, counted in what is in flight, and with
 // errors that say how the request is answered.
 type requestBody struct {
-	src    io.Reader
-	limit  int64
-	flight *inflight
-	held   int64
-	err    error
+	paced    pacedReader
+	src      io.Reader
+	limit    int64
+	flight   *inflight
+	length   int64 // that it has said it has, when decoded; -1 where it has not
+	held     int64
+	err      error
+	accepted *completion.Request // what the validator made of it; nil until then
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -136,13 +145,39 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
+// Memory for a body is taken as the body comes, for a length is easily declared: a first piece, and
+// then four times what has come.
+const firstPiece, firstGuess, growth = 64 << 10, 4 << 10, 4
+
+// readAll reads the body.
+func (b *requestBody) readAll() ([]byte, error) {
+	most, first := b.limit+1, int64(firstGuess) // one more, to see that a body is too long
+	if b.length >= 0 {
+		most, first = b.length+1, firstPiece
+	}
+	data := make([]byte, 0, min(most, first))
+	for {
+		n, err := b.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF: //nolint:errorlint // explain gives it bare
+			return data, nil
+		case err != nil:
+			return nil, err
+		case len(data) == cap(data):
+			data = slices.Grow(data, int(min(most, growth*int64(cap(data))))-len(data))
+		}
+	}
+}
+
 func (b *requestBody) explain(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
 	var tooLarge *http.MaxBytesError
 	var known *apierror.Error
 	var network net.Error
 	switch {
-	case errors.Is(err, io.EOF):
-		return io.EOF
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &tooLarge):

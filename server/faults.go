@@ -29,9 +29,19 @@ var (
 	errCut = errors.New("a fault cuts the stream")
 )
 
+// completions is the id of the one operation that goes wrong.
+const completions = "createCompletion"
+
 // inject brings about the fault that a request falls under. It stands right before the operation, so
 // that only what would have been answered goes wrong.
-func (s *Server) inject(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Server) inject(operation string, script Faults) echo.MiddlewareFunc {
+	if script == nil || operation != completions {
+		return func(next echo.HandlerFunc) echo.HandlerFunc { return next }
+	}
+	return s.spoil
+}
+
+func (s *Server) spoil(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		fault := s.options.Faults.Decide(s.asked.Add(1), c.Request().Header)
 		if fault == nil {

@@ -1,8 +1,9 @@
 package server
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 
@@ -11,7 +12,25 @@ import (
 	"github.com/specgate/specgate/internal/completion"
 )
 
-const headerRequestID = "X-Request-Id"
+// The headers that are read, by the names under which net/http keeps them.
+const (
+	headerRequestID    = "X-Request-Id"
+	headerUserAgent    = "User-Agent"
+	headerTraceparent  = "Traceparent"
+	headerTracestate   = "Tracestate"
+	headerOrganization = "Openai-Organization"
+	headerProject      = "Openai-Project"
+)
+
+// first is Get for a name as net/http keeps it, which Get would first look at letter by letter.
+func first(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+const idPrefix = "req_"
 
 // identify gives the request its id, and the context what travels with it to the backend and back to
 // the log.
@@ -19,32 +38,33 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		call := &completion.Call{
+			Context:     r.Context(),
 			ID:          requestID(r.Header),
-			UserAgent:   r.Header.Get("User-Agent"),
-			Traceparent: r.Header.Get("Traceparent"),
-			Tracestate:  strings.Join(r.Header["Tracestate"], ","), // it may come in several lines
+			UserAgent:   first(r.Header, headerUserAgent),
+			Traceparent: first(r.Header, headerTraceparent),
+			Tracestate:  strings.Join(r.Header[headerTracestate], ","), // it may come in several lines
 		}
 		h := c.Response().Header()
 		h[headerRequestID] = []string{call.ID}
 		if s.draining.Load() {
 			h["Connection"] = []string{"close"}
 		}
-		c.SetRequest(r.WithContext(completion.WithCall(r.Context(), call)))
+		c.SetRequest(r.WithContext(call))
 		return next(c)
 	}
 }
 
 // requestID is the caller's own id where it is sane: up to 128 letters, digits and -_.:/ in it, so
-// that it can stand in any log and header.
+// that it can stand in any log and header. An id has to differ from others, and is no secret.
 func requestID(h http.Header) string {
-	if id := h.Get(headerRequestID); id != "" && len(id) <= 128 && sane(id) {
+	if id := first(h, headerRequestID); id != "" && len(id) <= 128 && sane(id) {
 		return id
 	}
-	id := make([]byte, 4, 36)
-	copy(id, "req_")
 	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return string(hex.AppendEncode(id, random[:]))
+	binary.NativeEndian.PutUint64(random[:8], rand.Uint64()) //nolint:gosec // see above
+	binary.NativeEndian.PutUint64(random[8:], rand.Uint64()) //nolint:gosec // see above
+	id := make([]byte, 0, len(idPrefix)+2*len(random))
+	return string(hex.AppendEncode(append(id, idPrefix...), random[:]))
 }
 
 func sane(id string) bool {

@@ -40,7 +40,7 @@ func (s *Server) addPages(doc *openapi3.T, spec []byte) error {
 		s.echo.Add(method, pageReady, s.ready)
 	}
 	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
-	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, mediaJSON, asJSON) })
+	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", asJSON) })
 	s.echo.GET(pageDocs, docs)
 	s.echo.GET(pageDocs+"/*", docs)
 	return nil

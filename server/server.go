@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 
 // Authenticator knows who bears a token.
 type Authenticator interface {
-	Authenticate(token string) (p *auth.Principal, ok bool)
+	Authenticate(token string) (p auth.Principal, ok bool)
 }
 
 // Metrics counts requests.
@@ -88,31 +89,28 @@ func New(o Options) (*Server, error) {
 	if err := s.addPages(doc, o.Spec); err != nil {
 		return nil, err
 	}
-	validate, err := newValidator(doc) // from here on the document is the validator's
+	validators, err := newValidators(doc) // from here on the document is theirs
 	if err != nil {
 		return nil, fmt.Errorf("compile the contract: %w", err)
 	}
-	// Every request, in this order.
-	s.echo.Use(
+	s.everyRequest(
 		s.identify,    // x-request-id, and what else travels with the request
 		s.logAccess,   // renders its error and writes its line, once all is over
 		recoverPanics, // a bug costs one request, not the process; it has its line and its id
 		s.limitBody,   // by its declared length, then byte by byte as it is read
 	)
 	// Then those of the contract, in this order. What comes earlier is cheaper to refuse.
-	operation := []echo.MiddlewareFunc{
-		s.authenticate, // who asks, for whom; the body is still unread
-		s.admit,        // not more at one time than the gateway can hold
-		validate,       // reads the body, and refuses what breaks the contract
-	}
-	completion := operation
-	if o.Faults != nil {
-		completion = append(slices.Clip(operation), s.inject) // what is to go wrong in tests of clients
+	operations := map[string][]echo.MiddlewareFunc{}
+	for id, v := range validators {
+		operations[id] = inOrder(
+			s.authenticate,         // who asks, for whom; the body is still unread
+			s.admit,                // not more at one time than the gateway can hold
+			v.validate,             // reads the body, and refuses what breaks the contract
+			s.inject(id, o.Faults), // what is to go wrong in tests of clients
+		)
 	}
 	gen.RegisterHandlersWithOptions(s.echo, gen.NewStrictHandler(o.API, nil), gen.RegisterHandlersOptions{
-		OperationMiddlewares: map[string][]echo.MiddlewareFunc{
-			"createCompletion": completion, "listModels": operation, "retrieveModel": operation,
-		},
+		OperationMiddlewares: operations,
 	})
 	return s, nil
 }
@@ -120,18 +118,43 @@ func New(o Options) (*Server, error) {
 // ServeHTTP answers one request, as a listener's server would hand it over.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
+// everyRequest puts middlewares before every route, and before what has none. They are put together
+// once; Echo would do so again for each request.
+func (s *Server) everyRequest(list ...echo.MiddlewareFunc) {
+	routed := func(c echo.Context) error { return c.Handler()(c) }
+	all := chain(list, routed)
+	s.echo.Use(func(echo.HandlerFunc) echo.HandlerFunc { return all })
+}
+
+// inOrder makes one middleware of several, for one route. They are put together once.
+func inOrder(list ...echo.MiddlewareFunc) []echo.MiddlewareFunc {
+	var once sync.Once
+	var all echo.HandlerFunc
+	return []echo.MiddlewareFunc{func(next echo.HandlerFunc) echo.HandlerFunc {
+		once.Do(func() { all = chain(list, next) })
+		return all
+	}}
+}
+
+func chain(list []echo.MiddlewareFunc, last echo.HandlerFunc) echo.HandlerFunc {
+	for _, m := range slices.Backward(list) {
+		last = m(last)
+	}
+	return last
+}
+
 // binder hands an operation the body that the validator let through, as it came.
 type binder struct{}
 
 func (binder) Bind(dst any, c echo.Context) error {
-	body, ok := c.Request().Body.(interface{ ValidatedValue() any })
-	if !ok {
+	body, ok := c.Request().Body.(*requestBody)
+	if !ok || body.accepted == nil {
 		return errors.New("an operation with a body was reached without validation")
 	}
 	target, ok := dst.(*any)
 	if !ok {
 		return fmt.Errorf("an operation takes its body as %T", dst)
 	}
-	*target = body.ValidatedValue()
+	*target = body.accepted
 	return nil
 }

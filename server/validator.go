@@ -1,10 +1,9 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -18,32 +17,33 @@ import (
 	"github.com/specgate/specgate/internal/contract"
 )
 
-const mediaJSON = "application/json"
-
-// newValidator makes the middleware that holds a request to the contract: echo-middleware looks at
-// route, headers and media type, and hands the body to the compiled program of its schema. It changes
-// doc, and keeps it.
-func newValidator(doc *openapi3.T) (echo.MiddlewareFunc, error) {
-	if err := prepare(doc); err != nil {
-		return nil, err
-	}
-	return echomiddleware.OapiRequestValidatorWithOptions(doc, &echomiddleware.Options{
-		Options: openapi3filter.Options{
-			MultiError:          true,
-			SkipSettingDefaults: true, // a default is never written into a body
-			KeepValidatedValue:  true, // what decodeBody returns is what the binder hands on
-		},
-		MultiErrorHandler: func(all openapi3.MultiError) *echo.HTTPError {
-			return &echo.HTTPError{Code: http.StatusUnprocessableEntity, Internal: all}
-		},
-		ErrorHandler: func(_ echo.Context, err *echo.HTTPError) error { return refusal(err) },
-	}), nil
+// validator holds the requests of one operation to the contract: echo-middleware its headers and path,
+// the compiled program of its schema the body.
+type validator struct {
+	parameters echo.HandlerFunc // gives what is wrong with headers and path
+	media      string           // of the body; empty for an operation without one
+	check      func(document []byte, spans []contract.Span) error
 }
 
-// prepare makes of the contract what the validator reads. Servers would have the Host checked, and
-// security is long settled. A path parameter that ends its path may hold slashes. Each body's schema
-// gives way to the program that was compiled from it.
-func prepare(doc *openapi3.T) error {
+// newValidators makes a validator for each operation, by its id. It changes doc, and keeps it.
+func newValidators(doc *openapi3.T) (map[string]*validator, error) {
+	prepare(doc)
+	all := map[string]*validator{}
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			v := &validator{parameters: checkParameters(doc, operation)}
+			if err := v.compileBody(operation); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			all[operation.OperationID] = v
+		}
+	}
+	return all, nil
+}
+
+// prepare makes of the contract what echo-middleware reads. Servers would have the Host checked, and
+// security is long settled. A path parameter that ends its path may hold slashes.
+func prepare(doc *openapi3.T) {
 	doc.Servers, doc.Security = nil, nil
 	paths := openapi3.NewPaths()
 	for path, item := range doc.Paths.Map() {
@@ -51,76 +51,52 @@ func prepare(doc *openapi3.T) error {
 			path = open + ":.+}"
 		}
 		paths.Set(path, item)
-		for method, operation := range item.Operations() {
+		for _, operation := range item.Operations() {
 			operation.Servers, operation.Security = nil, nil
-			if err := compileBody(operation); err != nil {
-				return fmt.Errorf("%s %s: %w", method, path, err)
-			}
 		}
 	}
 	doc.Paths = paths
-	return nil
 }
 
-// extProgram is where the program of a body stands in what prepare makes of the contract.
-const extProgram = "x-program"
+// checkParameters is echo-middleware, with nothing behind it. It has nothing to look at in a request
+// that has none of the operation's headers: Echo has found the route, and the body is not its own.
+func checkParameters(doc *openapi3.T, operation *openapi3.Operation) echo.HandlerFunc {
+	headers, others := headersOf(operation.Parameters)
+	middleware := echomiddleware.OapiRequestValidatorWithOptions(doc, &echomiddleware.Options{
+		Skipper: func(c echo.Context) bool { return !others && !anyOf(headers, c.Request().Header) },
+		Options: openapi3filter.Options{
+			MultiError:          true,
+			SkipSettingDefaults: true, // a header that was not sent is not added
+			ExcludeRequestBody:  true,
+		},
+		MultiErrorHandler: func(all openapi3.MultiError) *echo.HTTPError {
+			return &echo.HTTPError{Code: http.StatusUnprocessableEntity, Internal: all}
+		},
+		ErrorHandler: func(_ echo.Context, err *echo.HTTPError) error { return refusal(err) },
+	})
+	return middleware(func(echo.Context) error { return nil })
+}
 
-func compileBody(operation *openapi3.Operation) error {
-	if operation.RequestBody == nil {
-		return nil
+// headersOf lists the headers that a request may have, as net/http keeps their names, and reports
+// whether there are other parameters, or such as it must have.
+func headersOf(parameters openapi3.Parameters) (headers []string, others bool) {
+	for _, p := range parameters {
+		headers = append(headers, http.CanonicalHeaderKey(p.Value.Name))
+		others = others || p.Value.In != openapi3.ParameterInHeader || p.Value.Required
 	}
-	for media, content := range operation.RequestBody.Value.Content {
-		if media != mediaJSON {
-			return fmt.Errorf("a body of %s cannot be checked", media)
+	return headers, others
+}
+
+func anyOf(names []string, sent http.Header) bool {
+	for _, name := range names {
+		if sent[name] != nil {
+			return true
 		}
-		program, err := contract.Compile(content.Schema, completion.Facts()...)
-		if err != nil {
-			return err
-		}
-		content.Schema = &openapi3.SchemaRef{
-			Value:      &openapi3.Schema{},
-			Extensions: map[string]any{extProgram: program},
-		}
 	}
-	return nil
+	return false
 }
 
-// The decoders of kin-openapi are the whole process's; this one leaves every body alone whose schema
-// does not carry a program.
-func init() { openapi3filter.RegisterBodyDecoder(mediaJSON, decodeBody) }
-
-func decodeBody(body io.Reader, h http.Header, schema *openapi3.SchemaRef, enc openapi3filter.EncodingFn) (any, error) {
-	program, ok := schema.Extensions[extProgram].(*contract.Program)
-	if !ok {
-		return openapi3filter.JSONBodyDecoder(body, h, schema, enc)
-	}
-	data, err := bytesOf(body)
-	if err != nil {
-		return nil, err
-	}
-	return completion.Read(data, program.Check)
-}
-
-// bytesOf takes the bytes out of the bytes.Reader that the filter made of a body it has read, without
-// copying them.
-func bytesOf(body io.Reader) ([]byte, error) {
-	if r, ok := body.(*bytes.Reader); ok {
-		var whole capture
-		_, err := r.WriteTo(&whole)
-		return whole.data, err
-	}
-	return io.ReadAll(body)
-}
-
-type capture struct{ data []byte }
-
-func (c *capture) Write(p []byte) (int, error) {
-	c.data = p
-	return len(p), nil
-}
-
-// refusal finds what a request was refused for. A request that could not be read, or is of another
-// type than the contract's, is refused for that alone; otherwise for all its violations.
+// refusal reads what the middleware found.
 func refusal(err *echo.HTTPError) error {
 	var all openapi3.MultiError
 	if !errors.As(err.Internal, &all) {
@@ -128,15 +104,88 @@ func refusal(err *echo.HTTPError) error {
 	}
 	invalid := &contract.Invalid{}
 	for _, one := range all {
-		var known *apierror.Error
-		if errors.As(one, &known) {
-			return known
+		var request *openapi3filter.RequestError
+		if !errors.As(one, &request) || request.Parameter == nil {
+			return apierror.Internal(fmt.Errorf("the validator failed: %T", one))
 		}
-		violations, err := violationsOf(one)
+		invalid.Violations = append(invalid.Violations, ofParameter(request))
+	}
+	return invalid
+}
+
+func (v *validator) compileBody(operation *openapi3.Operation) error {
+	if operation.RequestBody == nil {
+		return nil
+	}
+	for media, content := range operation.RequestBody.Value.Content {
+		if v.media != "" {
+			return fmt.Errorf("bodies of both %s and %s cannot be checked", v.media, media)
+		}
+		v.media = media
+		program, err := contract.Compile(content.Schema, completion.Facts()...)
 		if err != nil {
 			return err
 		}
-		invalid.Violations = append(invalid.Violations, violations...)
+		v.check = program.Check
 	}
-	return invalid
+	return nil
+}
+
+// validate refuses what breaks the contract, for all that is wrong with it.
+func (v *validator) validate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := v.parameters(c)
+		if v.check != nil {
+			err = both(err, v.checkBody(c.Request()))
+		}
+		if err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// both joins two refusals. A body that could not be read, or is of another type than the contract's,
+// is refused for that alone.
+func both(ofParameters, ofBody error) error {
+	if ofParameters == nil {
+		return ofBody
+	}
+	var headers, body *contract.Invalid
+	if !errors.As(ofParameters, &headers) || ofBody == nil {
+		return ofParameters
+	}
+	if !errors.As(ofBody, &body) {
+		return ofBody
+	}
+	return &contract.Invalid{Violations: append(headers.Violations, body.Violations...)}
+}
+
+// checkBody reads the body, checks it, and leaves it for the binder.
+func (v *validator) checkBody(r *http.Request) error {
+	body, ok := r.Body.(*requestBody)
+	if !ok { // there is none
+		return v.check(nil, nil)
+	}
+	document, err := body.readAll()
+	if err != nil {
+		return err
+	}
+	if len(document) > 0 && !v.reads(r.Header["Content-Type"]) {
+		return apierror.UnsupportedMediaType()
+	}
+	body.accepted, err = completion.Read(document, v.check)
+	return err
+}
+
+// reads reports whether a body of this type is one that the contract has. Parameters say nothing.
+func (v *validator) reads(contentType []string) bool {
+	if len(contentType) == 0 {
+		return false
+	}
+	if contentType[0] == v.media {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType[0])
+	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && media == v.media
 }

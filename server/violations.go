@@ -8,30 +8,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 
-	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/contract"
 )
-
-// violationsOf reads what the filter says of one parameter, or of the body.
-func violationsOf(err error) ([]contract.Violation, error) {
-	var invalid *contract.Invalid
-	if errors.As(err, &invalid) {
-		return invalid.Violations, nil
-	}
-	var request *openapi3filter.RequestError
-	switch {
-	case !errors.As(err, &request):
-		return nil, apierror.Internal(fmt.Errorf("the validator failed: %T", err))
-	case request.Parameter != nil:
-		return []contract.Violation{ofParameter(request)}, nil
-	case errors.Is(request.Err, openapi3filter.ErrInvalidRequired):
-		return []contract.Violation{{Loc: []any{"body"}, Type: "missing", Msg: "Field required"}}, nil
-	case request.Err == nil: // the filter's way to say that the contract has no such media type
-		return nil, apierror.UnsupportedMediaType()
-	default:
-		return nil, apierror.Internal(fmt.Errorf("the validator failed: %T", request.Err))
-	}
-}
 
 // ofParameter says what is wrong with a header or a part of the path, in the words that the checker
 // uses for the same fault in a body. The filter's own words repeat the value.

@@ -33,29 +33,29 @@ type Tokens []Token
 
 // Authenticate finds who bears token; ok is false where nobody does. It takes the same time
 // whichever of the tokens it was, and whether it was one.
-func (t Tokens) Authenticate(token string) (p *Principal, ok bool) {
+func (t Tokens) Authenticate(token string) (p Principal, ok bool) {
 	hash := Hash(token)
 	for i := range t {
 		if subtle.ConstantTimeCompare(hash[:], t[i].Hash[:]) == 1 {
-			p = &Principal{Grant: t[i].Grant}
+			p.Grant = &t[i].Grant
 		}
 	}
-	return p, p != nil
+	return p, p.Grant != nil
 }
 
 // Principal is somebody who has shown a token.
-type Principal struct{ Grant Grant }
+type Principal struct{ Grant *Grant }
 
 // Name is what the log calls the principal.
-func (p *Principal) Name() string { return p.Grant.Name }
+func (p Principal) Name() string { return p.Grant.Name }
 
 // MayActFor reports whether the principal may make requests for an organization; "" is none named.
-func (p *Principal) MayActFor(organization string) bool {
+func (p Principal) MayActFor(organization string) bool {
 	return organization == "" || allowed(p.Grant.Organizations, organization)
 }
 
 // MayActIn reports whether the principal may make requests in a project; "" is none named.
-func (p *Principal) MayActIn(project string) bool {
+func (p Principal) MayActIn(project string) bool {
 	return project == "" || allowed(p.Grant.Projects, project)
 }
 
@@ -64,7 +64,7 @@ func allowed(list []string, name string) bool {
 }
 
 // MayUse reports whether the principal may use the model with this id.
-func (p *Principal) MayUse(model string) bool {
+func (p Principal) MayUse(model string) bool {
 	return len(p.Grant.Models) == 0 || slices.ContainsFunc(p.Grant.Models, func(pattern string) bool { return match(pattern, model) })
 }
 

@@ -11,8 +11,10 @@ type Principal interface {
 }
 
 // Call is what travels with a request beside its body: who asks and under which id, and, filled in
-// on the way, what became of it. One goroutine at a time writes to it.
+// on the way, what became of it. It is the request's context too. One goroutine at a time writes to it.
 type Call struct {
+	context.Context
+
 	ID          string // x-request-id, ours or the caller's
 	UserAgent   string
 	Traceparent string // the caller's trace context, as it came; may be empty
@@ -27,9 +29,12 @@ type Call struct {
 
 type callKey struct{}
 
-// WithCall returns a context that carries call.
-func WithCall(ctx context.Context, call *Call) context.Context {
-	return context.WithValue(ctx, callKey{}, call)
+// Value gives the call itself to CallOf, and to others what the context below it has.
+func (c *Call) Value(key any) any {
+	if _, ok := key.(callKey); ok {
+		return c
+	}
+	return c.Context.Value(key)
 }
 
 // CallOf returns the call that ctx carries, or an empty one of its own.
@@ -37,5 +42,5 @@ func CallOf(ctx context.Context) *Call {
 	if call, ok := ctx.Value(callKey{}).(*Call); ok {
 		return call
 	}
-	return &Call{}
+	return &Call{Context: ctx}
 }

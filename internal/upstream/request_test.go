@@ -65,7 +65,8 @@ func TestRequestToTheByte(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			seen := len(backend.Requests())
-			ctx := completion.WithCall(t.Context(), &test.call)
+			test.call.Context = t.Context()
+			ctx := &test.call
 			_, err := newClient(t, backend.URL, test.set).Complete(ctx, &completion.Request{Body: body, Model: "m", Stream: test.stream})
 			if err != nil {
 				t.Fatal(err)

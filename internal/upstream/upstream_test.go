@@ -119,7 +119,7 @@ func streamed() *completion.Request {
 // caller is the context of a request as the server makes it.
 func caller(tb testing.TB) context.Context {
 	tb.Helper()
-	return completion.WithCall(tb.Context(), &completion.Call{ID: requestID, UserAgent: "test/1"})
+	return &completion.Call{Context: tb.Context(), ID: requestID, UserAgent: "test/1"}
 }
 
 // complete asks a backend that answers with reply for a whole answer.
