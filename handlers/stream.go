@@ -22,7 +22,8 @@ type streamResponse struct {
 	keepalive time.Duration
 }
 
-// VisitCreateCompletionResponse sends the headers at once, then each event as it comes. A stream that
+// VisitCreateCompletionResponse sends the headers at once, then each event as it comes: those that
+// came together go on together. A stream that
 // breaks ends with an error event and no [DONE]; the error is returned for the log.
 func (r *streamResponse) VisitCreateCompletionResponse(w http.ResponseWriter) (err error) {
 	stream := r.answer.Stream
@@ -40,13 +41,19 @@ func (r *streamResponse) VisitCreateCompletionResponse(w http.ResponseWriter) (e
 		case err != nil:
 			return errors.Join(err, out.fail(err))
 		}
-		if err := out.event(chunk); err != nil {
+		if err := out.event(chunk, buffered(stream)); err != nil {
 			return err
 		}
 	}
 }
 
-// eventWriter writes events, one flush each, and a comment into every long silence between them.
+// buffered reports whether the next chunk is there already.
+func buffered(stream completion.Stream) bool {
+	b, ok := stream.(completion.Buffered)
+	return ok && b.Buffered()
+}
+
+// eventWriter writes events, each by one Write, and a comment into every long silence between them.
 type eventWriter struct {
 	w         http.ResponseWriter
 	control   *http.ResponseController
@@ -78,11 +85,14 @@ func (e *eventWriter) open(header http.Header) error {
 	return e.flush()
 }
 
-// event sends one chunk.
-func (e *eventWriter) event(chunk []byte) error {
+// event sends one chunk; with more to come at once, it leaves the sending to the next.
+func (e *eventWriter) event(chunk []byte, more bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.buf = sse.AppendData(e.buf[:0], chunk)
+	if more {
+		return e.write()
+	}
 	return e.send()
 }
 
@@ -127,10 +137,17 @@ func (e *eventWriter) send() error {
 	if e.silent != nil {
 		e.silent.Reset(e.keepalive)
 	}
+	if err := e.write(); err != nil {
+		return err
+	}
+	return e.flush()
+}
+
+func (e *eventWriter) write() error {
 	if _, err := e.w.Write(e.buf); err != nil {
 		return apierror.ClientClosed(err)
 	}
-	return e.flush()
+	return nil
 }
 
 func (e *eventWriter) flush() error {

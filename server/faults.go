@@ -127,7 +127,11 @@ func (f *faultyWriter) event(p []byte) (int, error) {
 		return len(p), nil
 	}
 	f.events++
-	return f.send(p)
+	n, err := f.send(p)
+	if err != nil {
+		return n, err
+	}
+	return n, http.NewResponseController(f.ResponseWriter).Flush() // or it would wait out a pause, or be cut off
 }
 
 // malformed is an event as a server leaves it that loses the thread: its JSON does not end.

@@ -25,3 +25,10 @@ type Stream interface {
 	// Close gives the backend up, whether the stream has ended or not.
 	Close() error
 }
+
+// Buffered is a Stream that knows whether its next chunk has come already. Chunks that came together
+// may then be sent on together.
+type Buffered interface {
+	// Buffered reports whether Next would return without waiting for the backend.
+	Buffered() bool
+}

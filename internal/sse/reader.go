@@ -80,6 +80,13 @@ func (r *Reader) Next() (Event, error) {
 	return Event{}, r.err
 }
 
+// Buffered reports whether Next would return at once, because an event that is whole has been read
+// already. It may miss one that ends its lines in CR.
+func (r *Reader) Buffered() bool {
+	rest := r.buffer[r.start:r.end]
+	return bytes.Contains(rest, []byte("\n\n")) || bytes.Contains(rest, []byte("\n\r\n"))
+}
+
 // finish ends the stream, whose last line was not closed, with the cause err.
 func (r *Reader) finish(line []byte, err error) (Event, error) {
 	r.err = err

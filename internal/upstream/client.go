@@ -6,6 +6,7 @@ package upstream
 import (
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/specgate/specgate/internal/completion"
@@ -72,8 +73,11 @@ const (
 type Client struct {
 	options        Options
 	transport      *http.Transport
-	completionsURL string
-	modelsURL      string
+	stages         *stages
+	authorization  string // the header; empty for none
+	completionsURL *url.URL
+	modelsURL      *url.URL
+	keepsStreams   atomic.Bool // whether the connection of a stream can be used again; see mayCloseStreams
 }
 
 // New returns a client of the backend that o describes. Close frees what it holds.
@@ -81,12 +85,17 @@ func New(o Options) *Client {
 	if o.Repaired == nil {
 		o.Repaired = func(string, string) {}
 	}
-	return &Client{
+	c := &Client{
 		options:        o,
 		transport:      newTransport(o.Timeouts.Connect),
-		completionsURL: o.BaseURL.JoinPath("completions").String(),
-		modelsURL:      o.BaseURL.JoinPath("models").String(),
+		stages:         newStages(o.Timeouts),
+		completionsURL: o.BaseURL.JoinPath("completions"),
+		modelsURL:      o.BaseURL.JoinPath("models"),
 	}
+	if o.APIKey != "" {
+		c.authorization = "Bearer " + o.APIKey
+	}
+	return c
 }
 
 // Close closes the connections that are idle; those in use close with their exchange.

@@ -17,10 +17,8 @@ import (
 // exchange is one request and its answer. It belongs to one goroutine, which closes it.
 type exchange struct {
 	name     string
-	timeouts Timeouts
 	ctx      context.Context // the caller's, which the exchange can end as well
-	end      context.CancelCauseFunc
-	free     context.CancelFunc // frees the timer of the total
+	stages   *stages
 	watch    watch
 	response *http.Response
 	body     io.Reader // the answer's body, decoded; nil until decode
@@ -29,23 +27,19 @@ type exchange struct {
 // open sends a request and returns once the headers of the answer are there, whatever they say.
 func (c *Client) open(ctx context.Context, what call) (*exchange, error) {
 	completion.CallOf(ctx).Upstream = c.options.Name
-	x := &exchange{name: c.options.Name, timeouts: c.options.Timeouts, free: func() {}}
-	x.ctx, x.end = context.WithCancelCause(ctx)
-	if total := x.timeouts.Total; total > 0 {
-		x.ctx, x.free = context.WithTimeoutCause(x.ctx, total, &slow{"everything", total})
-	}
+	x := &exchange{name: c.options.Name, stages: c.stages}
+	x.watch.total, x.watch.started = &c.stages.total, time.Now()
+	x.ctx, x.watch.end = context.WithCancelCause(ctx)
 	if err := x.roundTrip(c, what); err != nil { //nolint:contextcheck // the exchange has the caller's, and its own end
 		x.close()
 		return nil, err
 	}
+	c.recognize(x.response.Header)
 	return x, nil
 }
 
-func (x *exchange) roundTrip(c *Client, what call) error {
-	r, err := c.request(httptrace.WithClientTrace(x.ctx, x.trace()), what)
-	if err != nil {
-		return err
-	}
+func (x *exchange) roundTrip(c *Client, what call) (err error) {
+	r := c.request(httptrace.WithClientTrace(x.ctx, x.trace()), what)
 	x.response, err = c.transport.RoundTrip(r) //nolint:bodyclose // close closes it
 	x.watch.stop()
 	if err != nil {
@@ -58,20 +52,22 @@ func (x *exchange) roundTrip(c *Client, what call) error {
 // waits for the answer, and both again where it takes another connection.
 func (x *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { x.watch.start(x.end, "connecting", x.timeouts.Connect) },
-		GotConn: func(httptrace.GotConnInfo) { x.watch.start(x.end, "the first byte", x.timeouts.FirstByte) },
+		GetConn: func(string) { x.watch.start(&x.stages.connect) },
+		GotConn: func(httptrace.GotConnInfo) { x.watch.start(&x.stages.firstByte) },
 	}
 }
 
 // reading is the answer's body as it comes, watched.
 type reading struct{ *exchange }
 
-func (r reading) Read(p []byte) (int, error) {
-	r.watch.restart(r.end, "the next piece", r.timeouts.Idle)
-	n, err := r.response.Body.Read(p)
-	r.watch.pause()
+func (r reading) Read(p []byte) (int, error) { return r.readWithin(p, &r.stages.idle) }
+
+func (x *exchange) readWithin(p []byte, stage *slow) (int, error) {
+	x.watch.start(stage)
+	n, err := x.response.Body.Read(p)
+	x.watch.stop()
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = r.failure(err)
+		err = x.failure(err)
 	}
 	return n, err
 }
@@ -113,11 +109,9 @@ const drainTime = 10 * time.Millisecond
 // drain reads the end of a body that holds nothing more, so that the connection can be used again.
 func (x *exchange) drain() {
 	const pieces, size = 4, 512
-	x.watch.stop()
-	x.timeouts.Idle = drainTime
 	rest := make([]byte, size)
 	for range pieces {
-		if _, err := (reading{x}).Read(rest); err != nil {
+		if _, err := x.readWithin(rest, &x.stages.drain); err != nil {
 			return
 		}
 	}
@@ -126,8 +120,7 @@ func (x *exchange) drain() {
 // close gives the exchange up, unless it is over: the backend sees its connection close.
 func (x *exchange) close() {
 	x.watch.stop()
-	x.end(errClosed)
-	x.free()
+	x.watch.end(errClosed)
 	if x.response != nil {
 		_ = x.response.Body.Close() // what it could say is of no use to anyone
 	}

@@ -2,10 +2,11 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/specgate/specgate/internal/completion"
 )
@@ -13,7 +14,7 @@ import (
 // call is what is asked of the backend. body is nil for a GET.
 type call struct {
 	method string
-	url    string
+	url    *url.URL // shared by all calls, and not changed
 	accept string
 	body   []byte
 }
@@ -26,37 +27,41 @@ const (
 
 // request builds what is sent: the body as it is, and of the caller's headers none but those that
 // are named here.
-func (c *Client) request(ctx context.Context, what call) (*http.Request, error) {
-	var body io.Reader
+func (c *Client) request(ctx context.Context, what call) *http.Request {
+	r := (&http.Request{
+		Method: what.method, URL: what.url, Host: what.url.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: c.headers(completion.CallOf(ctx), what),
+		Close:  what.accept == streamType && c.mayCloseStreams(),
+	}).WithContext(ctx)
 	if what.body != nil {
-		body = bytes.NewReader(what.body)
+		r.ContentLength = int64(len(what.body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(what.body)), nil }
+		r.Body, _ = r.GetBody() // never fails
 	}
-	r, err := http.NewRequestWithContext(ctx, what.method, what.url, body)
-	if err != nil {
-		return nil, fmt.Errorf("build the request to %s: %w", c.options.Name, err)
-	}
-	from := completion.CallOf(ctx)
+	return r
+}
+
+// headers are those of a request, by the names under which net/http keeps them.
+func (c *Client) headers(from *completion.Call, what call) http.Header {
+	const most = 10
+	h, values := make(http.Header, most), make([]string, 0, most)
 	set := func(name, value string) {
 		if value != "" {
-			r.Header[name] = []string{value}
+			values = append(values, value)
+			h[name] = values[len(values)-1 : len(values) : len(values)]
 		}
 	}
 	if what.body != nil {
 		set("Content-Type", jsonType)
 	}
-	if c.options.APIKey != "" {
-		set("Authorization", "Bearer "+c.options.APIKey)
-	}
-	// llama.cpp closes the connection of each stream when it is over, after it has promised to keep it,
-	// and the next request on it would be lost. A new connection costs little where it needs no TLS.
-	r.Close = what.accept == streamType && r.URL.Scheme == "http"
+	set("Authorization", c.authorization)
 	set("Accept", what.accept)
-	set("User-Agent", userAgent)
-	set("User-Agent", from.UserAgent)
+	set("User-Agent", cmp.Or(from.UserAgent, userAgent))
 	set("X-Request-Id", from.ID)
 	set("Traceparent", from.Traceparent)
 	set("Tracestate", from.Tracestate)
 	set("Openai-Organization", c.options.Organization)
 	set("Openai-Project", c.options.Project)
-	return r, nil
+	return h
 }

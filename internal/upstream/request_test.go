@@ -100,30 +100,41 @@ func TestBaseURLKeepsPathAndQuery(t *testing.T) {
 	}
 }
 
-// That of a stream is not, over plain HTTP: llama.cpp closes it unannounced.
+// The connection of a stream is used again once the backend has answered without the marks of a server
+// that closes it unannounced.
 func TestConnectionIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	stream := func(c *fakebackend.Conn, _ *fakebackend.Request) {
-		c.Head(200, fakebackend.EventStream)
-		c.Send(chunked(fakebackend.Data(chunkOf(" a", "null"), "[DONE]")) + "0\r\n\r\n")
-	}
-	backend := fakebackend.New(t,
-		fakebackend.JSON(200, answer),
-		fakebackend.JSON(429, `{"error":{"message":"slow down"}}`),
-		stream,
-		fakebackend.JSON(200, answer))
-	client := newClient(t, backend.URL)
-	for _, req := range []*completion.Request{plain(), plain(), streamed(), plain()} {
-		got, err := client.Complete(caller(t), req)
-		if err == nil && got.Stream != nil {
-			_, err = readStream(t, got.Stream)
-		}
-		if err != nil && toldOf(t, err).Status != http.StatusTooManyRequests {
-			t.Fatal(err)
-		}
-	}
-	if n := backend.Connections(); n != 2 {
-		t.Errorf("%d connections for 3 requests and one after a stream", n)
+	for name, test := range map[string]struct {
+		head        []string
+		connections int
+	}{
+		"of nobody known": {nil, 2}, // the first, a stream, was not trusted yet
+		"of uvicorn":      {[]string{"Server: uvicorn", "Keep-Alive: timeout=5"}, 2},
+		"of llama.cpp":    {[]string{"Server: llama.cpp"}, 5},
+		"of its library":  {[]string{"Keep-Alive: timeout=5, max=100"}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stream := func(c *fakebackend.Conn, _ *fakebackend.Request) {
+				c.Head(200, append([]string{fakebackend.EventStream}, test.head...)...)
+				c.Send(chunked(fakebackend.Data(chunkOf(" a", "null"), "[DONE]")) + "0\r\n\r\n")
+			}
+			plainly := fakebackend.JSON(200, answer, test.head...)
+			backend := fakebackend.New(t, stream, plainly, stream, fakebackend.JSON(429, `{}`, test.head...), stream, stream, plainly)
+			client := newClient(t, backend.URL)
+			for _, req := range []*completion.Request{streamed(), plain(), streamed(), plain(), streamed(), streamed(), plain()} {
+				got, err := client.Complete(caller(t), req)
+				if err == nil && got.Stream != nil {
+					_, err = readStream(t, got.Stream)
+				}
+				if err != nil && toldOf(t, err).Status != http.StatusTooManyRequests {
+					t.Fatal(err)
+				}
+			}
+			if n := backend.Connections(); n != test.connections {
+				t.Errorf("%d connections for 3 requests among 4 streams, want %d", n, test.connections)
+			}
+		})
 	}
 }
 

@@ -55,6 +55,9 @@ func (s *Stream) Next() ([]byte, error) {
 	return nil, s.err
 }
 
+// Buffered reports whether Next would not have to wait; see completion.Buffered.
+func (s *Stream) Buffered() bool { return s.err != nil || s.events.Buffered() }
+
 // take makes a chunk of an event: nil where there is nothing in it for the caller. It may return a
 // last chunk together with io.EOF.
 func (s *Stream) take(event sse.Event) ([]byte, error) {

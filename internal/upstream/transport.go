@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"context"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -13,7 +15,10 @@ const (
 	idleTimeout = 90 * time.Second
 	keepAlive   = 30 * time.Second
 
-	bufferSize     = 64 << 10
+	// A request of up to writeBuffer is one write; the rest of a longer one is a second. The buffers
+	// are held as long as a connection is, so that they weigh on idle streams.
+	writeBuffer    = 16 << 10
+	readBuffer     = 4 << 10
 	maxHeaderBytes = 256 << 10
 )
 
@@ -33,13 +38,43 @@ func newTransport(connect time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		Protocols:              &protocols,
-		DialContext:            dialer.DialContext,
+		DialContext:            dial(dialer),
 		TLSHandshakeTimeout:    connect,
 		MaxIdleConnsPerHost:    idleConns,
 		IdleConnTimeout:        idleTimeout,
 		DisableCompression:     true, // or net/http asks for gzip, and hides that it came
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		ReadBufferSize:         bufferSize,
-		WriteBufferSize:        bufferSize,
+		ReadBufferSize:         readBuffer,
+		WriteBufferSize:        writeBuffer,
 	}
+}
+
+func dial(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := d.DialContext(ctx, network, address)
+		if tcp, ok := c.(*net.TCPConn); ok {
+			return conn{tcp}, err
+		}
+		return c, err
+	}
+}
+
+// conn writes what is left of a body, once its beginning has gone out with the headers, at once and
+// from where it lies. The standard library would copy it through a buffer of 32 KB, piece by piece.
+type conn struct{ *net.TCPConn }
+
+// ReadFrom is what net/http writes a body by. It limits the body to the length that was declared, and
+// that is how long ours are.
+func (c conn) ReadFrom(r io.Reader) (int64, error) {
+	limited, ok := r.(*io.LimitedReader)
+	if !ok {
+		return c.TCPConn.ReadFrom(r)
+	}
+	body, ok := limited.R.(io.WriterTo)
+	if !ok {
+		return c.TCPConn.ReadFrom(r)
+	}
+	n, err := body.WriteTo(c.TCPConn)
+	limited.N -= n
+	return n, err
 }

@@ -3,48 +3,70 @@ package upstream
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
 // slow is a backend that took longer over something than it may.
 type slow struct {
 	what  string
-	limit time.Duration
+	limit time.Duration // 0 is none
 }
 
 func (e *slow) Error() string { return fmt.Sprintf("%s took over %v", e.what, e.limit) }
 
-// watch ends an exchange whose present stage takes too long. It has at most one timer.
-type watch struct {
-	timer *time.Timer // nil until there is a limit
-}
+// stages are what a backend takes its time over. They are made once for each backend.
+type stages struct{ connect, firstByte, idle, total, drain slow }
 
-// start begins a stage. end is called, with the stage as the cause, if the next call comes too late.
-func (w *watch) start(end context.CancelCauseFunc, what string, limit time.Duration) {
-	w.stop()
-	if limit > 0 {
-		w.timer = time.AfterFunc(limit, func() { end(&slow{what, limit}) })
+func newStages(t Timeouts) *stages {
+	return &stages{
+		connect:   slow{"connecting", t.Connect},
+		firstByte: slow{"the first byte", t.FirstByte},
+		idle:      slow{"the next piece", t.Idle},
+		total:     slow{"everything", t.Total},
+		drain:     slow{"the end", drainTime},
 	}
 }
 
-// restart is start for a stage that comes again and again: its arguments are those of the first time.
-func (w *watch) restart(end context.CancelCauseFunc, what string, limit time.Duration) {
+// watch ends an exchange whose present stage, or which as a whole, takes too long. It has one timer.
+type watch struct {
+	end     context.CancelCauseFunc
+	total   *slow
+	started time.Time
+	present atomic.Pointer[slow] // nil while nobody waits for the backend
+	timer   *time.Timer          // nil until there is a limit
+}
+
+// start begins a stage, and ends the one before. The exchange is ended, with the stage as the cause, if
+// the next call comes too late.
+func (w *watch) start(s *slow) {
+	limit := s.limit
+	if w.total.limit > 0 {
+		if left := w.total.limit - time.Since(w.started); limit <= 0 || left < limit {
+			s, limit = w.total, max(left, 0)
+		}
+	} else if limit <= 0 {
+		w.stop()
+		return
+	}
+	w.present.Store(s)
 	if w.timer == nil {
-		w.start(end, what, limit)
+		w.timer = time.AfterFunc(limit, w.expire)
 		return
 	}
 	w.timer.Reset(limit)
 }
 
-// pause halts the stage until restart: nobody waits for the backend now.
-func (w *watch) pause() {
-	if w.timer != nil {
-		w.timer.Stop()
+func (w *watch) expire() {
+	if s := w.present.Load(); s != nil {
+		w.end(s)
 	}
 }
 
-// stop ends the stage.
+// stop ends the stage: nobody waits for the backend now.
 func (w *watch) stop() {
-	w.pause()
-	w.timer = nil
+	if w.timer != nil {
+		w.present.Store(nil)
+		w.timer.Stop()
+	}
 }
