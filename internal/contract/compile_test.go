@@ -173,8 +173,8 @@ func TestKeywords(t *testing.T) {
 		accepted, refused []string // refused: the document, a space, the type
 	}{
 		{"type: integer\nformat: int32", []string{"2147483647", "-2147483648", "1e3"}, []string{"2147483648 int_parsing_size", "-2147483649 int_parsing_size", "0.5 int_from_float"}},
-		{"type: number\nformat: float", []string{"3.4e38", "1e-400"}, []string{"3.5e38 less_than_equal", "-3.5e38 greater_than_equal"}},
-		{"type: number\nformat: double", []string{"1.7976931348623157e308", "0.1"}, []string{"1e400 less_than_equal", "-1e400 greater_than_equal"}},
+		{"type: number\nformat: float", []string{"3.4028235e38", "3.4028235677e38", "1e-400"}, []string{"3.4028236e38 less_than_equal", "-3.5e38 greater_than_equal"}},
+		{"type: number\nformat: double", []string{"1.7976931348623157e308", "-1.7976931348623158e308", "0.1"}, []string{"1.7976931348623159e308 less_than_equal", "1e400 less_than_equal", "-1e400 greater_than_equal"}},
 		{"type: number", []string{"1e400", "-1e400", "0.1"}, []string{`"1" float_type`}},
 		{"type: integer", []string{"1e400", "-123456789012345678901234567890"}, []string{"1e-400 int_from_float"}},
 		{"type: number\nminimum: 0.5\nexclusiveMinimum: true\nmaximum: 3\nexclusiveMaximum: true", []string{"0.51", "1", "2", "2.99"}, []string{"0.5 greater_than", "0 greater_than", "3 less_than", "3.0 less_than"}},

@@ -19,8 +19,11 @@ func (s *scanner) decimal(d *decimal) bool {
 	}
 	m := mantissa{decimal: d}
 	whole := m.read(doc, i, 1)
-	if whole == i || whole > i+1 && doc[i] == '0' {
-		return s.malformed(whole, "invalid number")
+	if whole == i {
+		return s.malformed(i, "invalid number")
+	}
+	if whole > i+1 && doc[i] == '0' {
+		return s.malformed(i+1, "invalid number")
 	}
 	d.plain = true
 	if i = whole; i < len(doc) && doc[i] == '.' {

@@ -1,17 +1,11 @@
 package contract
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"regexp"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/getkin/kin-openapi/openapi3"
-
-	"github.com/specgate/specgate/gen"
 )
 
 var seeds = []string{
@@ -21,142 +15,165 @@ var seeds = []string{
 	with(`"temperature":0.7,"top_p":1,"frequency_penalty":-2,"presence_penalty":2.0,"logprobs":5,"max_tokens":0,"echo":true`),
 	with(`"user":"\ud83d\ude00é\u0000","suffix":"\"\\\/\b\f\n\r\t"`),
 	with(`"Model":1,"n":0,"best_of":"1","stop":[1,2,3,4,5],"x":{"a":1,"a":2}`),
+	with(`"best_of":2.00000000000000000002,"n":2.00000000000000000001`),
+	`{"logit_bias":{` + badKeys(40) + `},"prompt":"p"}`,
 	`{"model":"","prompt":{},"stream_options":{}}`, `[]`, ``, ` `, `{`, "\ufeff{}", `{"a":"\ud800"}`, `nul`, `{"a":01}`,
 	`{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"text":"t","index":0,"logprobs":{"tokens":["a",null],` +
 		`"token_logprobs":[null,-1.5],"top_logprobs":[null,{"a":-1}],"text_offset":[0]},"finish_reason":"stop"}],"usage":null}`,
 }
 
-// FuzzCheck holds the program to kin-openapi, which is looser: what the program accepts, kin accepts.
-// What it refuses has at least one violation, and what it calls no JSON is none to encoding/json, or
-// more than that.
+// badKeys are members of logit_bias of which both the key and the value are wrong.
+func badKeys(n int) string {
+	members := make([]string, n)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"k%d":null`, i)
+	}
+	return strings.Join(members, ",")
+}
+
+// TestGenerated takes the oracles over documents of all kinds, so that each change meets them without
+// any fuzzing.
+func TestGenerated(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many documents")
+	}
+	for _, name := range []string{"CompletionRequest", strictRequest, everything, "Completion", "CompletionChunk"} {
+		o := newOracle(t, name)
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 80 {
+			choices := make([]byte, r.IntN(200))
+			for i := range choices {
+				choices[i] = byte(r.Uint32())
+			}
+			document := generate(o.schema, choices)
+			o.agrees(t, document)
+			o.explained(t, document)
+			if t.Failed() {
+				t.Fatalf("%s: %q", name, document)
+			}
+		}
+	}
+}
+
+// FuzzCheck takes any bytes, and all that is checked.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))
 	}
-	doc := loadSpec(f, gen.Spec)
-	type checked struct {
-		program *Program
-		schema  *openapi3.Schema
-	}
-	var all []checked
-	for _, name := range []string{"CompletionRequest", "Completion", "CompletionChunk", "ValidationError"} {
-		all = append(all, checked{program(f, name, "model"), doc.Components.Schemas[name].Value})
+	oracles := []*oracle{
+		newOracle(f, "CompletionRequest"), newOracle(f, strictRequest), newOracle(f, everything),
+		newOracle(f, "Completion"), newOracle(f, "CompletionChunk"), newOracle(f, "ValidationError"),
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
-		for _, c := range all {
-			spans := make([]Span, 1)
-			err := c.program.Check(document, spans)
-			if err == nil {
-				accepted(t, c.schema, document)
-				if s := spans[0]; s.End > 0 && !json.Valid(document[s.Start:s.End]) {
-					t.Errorf("the span is %d:%d", s.Start, s.End)
-				}
-				continue
-			}
-			refused(t, err, document)
-			if kinAccepts(c.schema, document) {
-				stricter(t, asInvalid(t, err).Violations)
-			}
+		for _, o := range oracles {
+			o.agrees(t, document)
 		}
 	})
 }
 
-// accepted asks kin about a document that the program accepts.
-func accepted(t *testing.T, schema *openapi3.Schema, document []byte) {
-	t.Helper()
-	if !utf8.Valid(document) {
-		t.Error("accepted, and not UTF-8")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(document))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		t.Fatalf("accepted, and encoding/json says %v", err)
-	}
-	if decoder.More() {
-		t.Fatal("accepted, and more follows")
-	}
-	if err := schema.VisitJSON(floats(value)); err != nil {
-		t.Errorf("accepted, and kin says %v", err)
-	}
+// FuzzRequest takes requests that come close to the contract, and documents close to a schema that has
+// what the contract does without.
+func FuzzRequest(f *testing.F) {
+	seedChoices(f)
+	request, other := newOracle(f, "CompletionRequest"), newOracle(f, everything)
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		request.agrees(t, generate(request.schema, choices))
+		other.agrees(t, generate(other.schema, choices))
+	})
 }
 
-// inexact finds numbers of which float64 may tell something else than the program.
-var inexact = regexp.MustCompile(`[0-9.]{16}|[0-9][eE]`)
-
-// kinAccepts tells whether kin accepts a document that both read alike.
-func kinAccepts(schema *openapi3.Schema, document []byte) bool {
-	var value any
-	return !inexact.Match(document) && json.Unmarshal(document, &value) == nil && schema.VisitJSON(value) == nil
+// FuzzResponse takes answers that come close to the contract, whole ones and pieces of streamed ones.
+func FuzzResponse(f *testing.F) {
+	seedChoices(f)
+	whole, piece := newOracle(f, "Completion"), newOracle(f, "CompletionChunk")
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		whole.agrees(t, generate(whole.schema, choices))
+		piece.agrees(t, generate(piece.schema, choices))
+	})
 }
 
-// stricter fails where the program refuses for a reason that kin should know. Where a key stands
-// twice the two look at different values.
-func stricter(t *testing.T, list []Violation) {
-	t.Helper()
-	for _, v := range list {
-		switch v.Type {
-		case "duplicate_key", "json_invalid":
+// FuzzExplain holds what is said of refused documents to the truth: requests, stricter ones and answers,
+// by the first byte built from the others or these themselves.
+func FuzzExplain(f *testing.F) {
+	oracles := []*oracle{newOracle(f, "CompletionRequest"), newOracle(f, strictRequest), newOracle(f, "Completion"), newOracle(f, everything)}
+	kinds := byte(len(oracles))
+	for kind := range 2 * kinds {
+		for _, seed := range seeds {
+			f.Add(append([]byte{kind}, seed...))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) == 0 {
 			return
 		}
-		if strings.HasSuffix(v.Msg, "without a point or an exponent") {
-			return
+		o, document := oracles[data[0]%kinds], data[1:]
+		if data[0]/kinds%2 == 1 {
+			document = generate(o.schema, data[1:])
 		}
-	}
-	for _, v := range list {
-		if v.Type != "value_error" && (v.Type != "string_pattern_mismatch" || v.Loc[1] != "logit_bias") {
-			t.Errorf("kin accepts, and the program says %v", v)
+		defer showIfFailed(t, document)
+		o.explained(t, document)
+	})
+}
+
+// seedChoices adds some that reach all parts of the generator.
+func seedChoices(f *testing.F) {
+	f.Helper()
+	for i := range 64 {
+		choices := make([]byte, 0, 400)
+		for j := range cap(choices) {
+			choices = append(choices, byte((i*j*j+i*31+j*7)>>(i%5)))
 		}
+		f.Add(choices)
 	}
 }
 
-// floats turns numbers into float64, as kin wants them; those beyond it, which only an undeclared
-// member may hold, into 0.
-func floats(value any) any {
-	switch v := value.(type) {
-	case json.Number:
-		f, err := v.Float64()
-		if err != nil {
-			return 0.0
-		}
-		return f
-	case []any:
-		for i := range v {
-			v[i] = floats(v[i])
-		}
-	case map[string]any:
-		for key := range v {
-			v[key] = floats(v[key])
-		}
-	}
-	return value
-}
-
-// refused looks at the reasons for a document that the program refuses.
-func refused(t *testing.T, err error, document []byte) {
+func showIfFailed(t *testing.T, document []byte) {
 	t.Helper()
-	var invalid *Invalid
-	if !errors.As(err, &invalid) || len(invalid.Violations) == 0 {
-		t.Fatalf("refused with %#v", err)
+	if t.Failed() {
+		t.Logf("document: %.4000q", document)
 	}
-	malformed := false
-	for _, v := range invalid.Violations {
-		malformed = malformed || v.Type == "json_invalid"
-		for _, part := range v.Loc {
-			if key, ok := part.(string); ok && !utf8.ValidString(key) {
+}
+
+// agrees holds what the program does with a document to the oracle.
+func (o *oracle) agrees(t *testing.T, document []byte) {
+	t.Helper()
+	defer showIfFailed(t, document)
+	spans := make([]Span, len(facts[o.name]))
+	err := o.program.Check(document, spans)
+	if want := o.accepts(document); want != (err == nil) {
+		t.Errorf("%s: accepted by the oracle %v, and the program says %v", o.name, want, err)
+		return
+	}
+	if err != nil {
+		worded(t, asInvalid(t, err).Violations)
+		return
+	}
+	root, err := readTree(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range facts[o.name] {
+		if want := span(root, path); spans[i] != want {
+			t.Errorf("%s stands at %v, not at %v", path, want, spans[i])
+		}
+	}
+}
+
+// worded holds each item to its form.
+func worded(t *testing.T, list []Violation) {
+	t.Helper()
+	for _, v := range list {
+		if v.Type == "" || v.Msg == "" || !utf8.ValidString(v.Msg) || v.Loc[0] != "body" {
+			t.Errorf("incomplete: %#v", v)
+		}
+		for _, part := range v.Loc[1:] {
+			key, isKey := part.(string)
+			if n, isPosition := part.(int); !isKey && (!isPosition || n < 0) {
+				t.Errorf("loc %v", v.Loc)
+			}
+			if !utf8.ValidString(key) || utf8.RuneCountInString(key) > 64 || strings.Contains(v.Msg, key) && len(key) > 32 {
 				t.Errorf("loc %q", v.Loc)
 			}
 		}
-		if v.Type == "" || v.Msg == "" || v.Loc[0] != "body" {
-			t.Errorf("incomplete: %#v", v)
-		}
-	}
-	blank := strings.Trim(string(document), " \t\r\n") == ""
-	if !malformed && !blank && !json.Valid(document) {
-		t.Errorf("encoding/json calls it malformed, and the program says %v", invalid.Violations)
-	}
-	if reason := invalid.Violations[0].Msg; malformed && json.Valid(document) && utf8.Valid(document) &&
-		!strings.Contains(reason, "surrogate") && !strings.Contains(reason, "nesting") {
-		t.Errorf("encoding/json reads it, and the program says %s", reason)
 	}
 }

@@ -26,9 +26,9 @@ func (n *node) addNumbers(schema *openapi3.Schema, path string) error {
 	case "int64":
 		n.addSize(math.MinInt64, math.MaxInt64)
 	case "float":
-		return n.addRange(math.MaxFloat32)
+		return n.addRange(math.MaxFloat32, "3.402823567797336616e38")
 	case "double":
-		return n.addRange(math.MaxFloat64)
+		return n.addRange(math.MaxFloat64, "1.797693134862315807e308")
 	}
 	return nil
 }
@@ -79,17 +79,25 @@ func wholeDecimal(n int64) decimal {
 	return d
 }
 
-func (n *node) addRange(most float64) error {
-	var err error
-	if n.low == nil {
-		if n.low, err = floatLimit(-most); err != nil {
+// addRange limits a number to what its format can hold. Numbers are rounded as they are read: the
+// greatest one that still comes out as most is last, half a step beyond it.
+func (n *node) addRange(most float64, last string) error {
+	for _, side := range []struct {
+		limit **limit
+		most  float64
+		last  string
+	}{{&n.low, -most, "-" + last}, {&n.high, most, last}} {
+		if *side.limit != nil {
+			continue
+		}
+		l, err := floatLimit(side.most)
+		if err != nil {
 			return err
 		}
+		l.at, _ = parseDecimal(side.last)
+		*side.limit = l
 	}
-	if n.high == nil {
-		n.high, err = floatLimit(most)
-	}
-	return err
+	return nil
 }
 
 // tighten brings least and most within the limits, and within what float64 holds exactly.
