@@ -198,6 +198,7 @@ func (tt *refused) request(f framing, e expecting) (head, wire string) {
 
 // exchange sends the request and another behind it, and looks at the answers.
 func (tt *refused) exchange(t *testing.T, r *running, f framing, e expecting) {
+	t.Helper()
 	conn := r.dial()
 	defer func() { _ = conn.Close() }()
 	in := bufio.NewReader(conn)
@@ -214,31 +215,31 @@ func (tt *refused) exchange(t *testing.T, r *running, f framing, e expecting) {
 	}
 	send(head)
 	first := response(t, in)
-	asked := first.StatusCode == http.StatusContinue
+	asked := first.status == http.StatusContinue
 	if asked {
 		send(wire)
 		first = response(t, in)
 	}
-	if first.StatusCode != tt.status {
-		t.Fatalf("got %d, want %d", first.StatusCode, tt.status)
+	if first.status != tt.status {
+		t.Fatalf("got %d, want %d", first.status, tt.status)
 	}
 	if asked && tt.unread {
 		t.Error("the body was asked for")
 	}
-	if tt.open && first.Close {
+	if tt.open && first.closed {
 		t.Error("the connection is closed, though the body was read")
 	}
 	if !asked {
 		rest = wire + rest
 	}
 	send(rest)
-	if !first.Close && e == waiting && !asked {
+	if !first.closed && e == waiting && !asked {
 		t.Error("whether the body comes now is left to guess")
 	}
-	if !first.Close {
+	if !first.closed {
 		second := response(t, in)
-		if id := second.Header.Get("X-Request-Id"); second.StatusCode != http.StatusOK || id != "second" {
-			t.Errorf("what came next was answered with %d %s", second.StatusCode, id)
+		if id := second.header.Get("X-Request-Id"); second.status != http.StatusOK || id != "second" {
+			t.Errorf("what came next was answered with %d %s", second.status, id)
 		}
 	}
 	if more, _ := io.ReadAll(in); len(more) > 0 {
@@ -246,18 +247,19 @@ func (tt *refused) exchange(t *testing.T, r *running, f framing, e expecting) {
 	}
 }
 
-// response reads an answer whole.
-func response(t *testing.T, in *bufio.Reader) *http.Response {
+// response reads one answer.
+func response(t *testing.T, in *bufio.Reader) answer {
 	t.Helper()
 	resp, err := http.ReadResponse(in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return resp
+	return answer{resp.StatusCode, resp.Header, string(body), resp.Close}
 }
 
 // The answer is there before the body is: it was not read.

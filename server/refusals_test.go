@@ -19,15 +19,15 @@ import (
 
 const valid = `{"model":"m","prompt":"x"}`
 
-func zipped(t *testing.T, text string) string {
-	t.Helper()
+func zipped(tb testing.TB, text string) string {
+	tb.Helper()
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
 	if _, err := w.Write([]byte(text)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return buf.String()
 }
