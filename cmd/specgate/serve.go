@@ -51,6 +51,9 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 	for _, notice := range cfg.Notices {
 		logger.WarnContext(ctx, notice)
 	}
+	if err := tuneGarbage(term.getenv); err != nil {
+		logger.DebugContext(ctx, "no limit of memory", "cause", err)
+	}
 	token := admitOne(&cfg)
 	front, back, err := listen(ctx, cfg)
 	if err != nil {

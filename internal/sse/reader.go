@@ -29,7 +29,7 @@ type Event struct {
 }
 
 const (
-	firstBuffer = 4 << 10 // holds most events; the buffer doubles from here
+	firstBuffer = 1 << 10 // holds most events; the buffer doubles from here
 	fieldRoom   = 16      // what a line may be longer than its value: the field's name, colon and space
 )
 

@@ -17,7 +17,7 @@ const (
 
 	// A request of up to writeBuffer is one write; the rest of a longer one is a second. The buffers
 	// are held as long as a connection is, so that they weigh on idle streams.
-	writeBuffer    = 16 << 10
+	writeBuffer    = 4 << 10
 	readBuffer     = 4 << 10
 	maxHeaderBytes = 256 << 10
 )
