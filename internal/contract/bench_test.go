@@ -102,7 +102,7 @@ func BenchmarkExplain(b *testing.B) {
 // one of its size and shape, the two in turns: cpu-x is the ratio of their best times, mem-x what is
 // allocated for the hostile one as a multiple of its size. They are to stay below 25 and 4.
 func BenchmarkHostile(b *testing.B) {
-	const size = 4 << 20
+	const size = 2 << 20
 	p := program(b, "CompletionRequest")
 	for _, h := range hostiles() {
 		b.Run(h.name, func(b *testing.B) {
