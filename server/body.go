@@ -146,14 +146,17 @@ func (b *requestBody) Read(p []byte) (int, error) {
 }
 
 // Memory for a body is taken as the body comes, for a length is easily declared: a first piece, and
-// then four times what has come.
-const firstPiece, firstGuess, growth = 64 << 10, 4 << 10, 4
+// then some times what has come. One without a length could be over with the next byte.
+const (
+	firstPiece, growth        = 64 << 10, 4
+	firstGuess, guessedGrowth = 4 << 10, 2
+)
 
 // readAll reads the body.
 func (b *requestBody) readAll() ([]byte, error) {
-	most, first := b.limit+1, int64(firstGuess) // one more, to see that a body is too long
+	most, first, factor := b.limit+1, int64(firstGuess), int64(guessedGrowth) // one more, to see that a body is too long
 	if b.length >= 0 {
-		most, first = b.length+1, firstPiece
+		most, first, factor = b.length+1, firstPiece, growth
 	}
 	data := make([]byte, 0, min(most, first))
 	for {
@@ -165,7 +168,7 @@ func (b *requestBody) readAll() ([]byte, error) {
 		case err != nil:
 			return nil, err
 		case len(data) == cap(data):
-			data = slices.Grow(data, int(min(most, growth*int64(cap(data))))-len(data))
+			data = slices.Grow(data, int(min(most, factor*int64(cap(data))))-len(data))
 		}
 	}
 }

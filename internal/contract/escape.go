@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -85,6 +87,21 @@ func (s *scanner) unquote(start, end int) []byte {
 	}
 	s.scratch = appendContent(slices.Grow(s.scratch[:0], end-start), s.doc[start:])
 	return s.scratch
+}
+
+// unlike reports whether the valid texts that begin at two places differ for sure, by their first eight
+// bytes: they are the same up to a byte in which they differ, and mean themselves so far.
+func unlike(doc []byte, a, b int) bool {
+	if max(a, b)+8 > len(doc) {
+		return false
+	}
+	first, second := binary.LittleEndian.Uint64(doc[a:]), binary.LittleEndian.Uint64(doc[b:])
+	same := bits.TrailingZeros64(first^second) &^ 7
+	if same == 64 {
+		return false
+	}
+	before := uint64(1)<<same - 1
+	return special(first)&before == 0 && byte(first>>same) != '\\' && byte(second>>same) != '\\'
 }
 
 // sameKey reports whether the valid text that begins at start, after its quote, reads key.

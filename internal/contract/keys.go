@@ -10,8 +10,8 @@ import (
 // have to fit into the slot of a key.
 const maxDocument = math.MaxInt32
 
-// keys remembers the undeclared keys of all objects that are open, each in an open addressing table
-// of its own. The tables lie in one slice, those of inner objects behind those of outer ones. The
+// keys remembers the undeclared keys of all objects that are open. A few are a list, more are an open
+// addressing table. They lie in one slice, those of inner objects behind those of outer ones. The
 // hash is seeded: nobody can choose keys that collide.
 type keys struct {
 	seed  maphash.Seed
@@ -23,8 +23,12 @@ type slot uint32
 
 const repeated slot = 1 << 31
 
-// scope is the table of one object: slots[base:base+size]. size is 0 or a power of two.
+// scope is the keys of one object: the table slots[base:base+size], where size is a power of two, or,
+// where it is 0, the list slots[base:base+used].
 type scope struct{ base, size, used int }
+
+// few is how many keys are a list at most: comparing that many is faster than hashing them.
+const few = 8
 
 // coming tells for which time a key has come.
 type coming int
@@ -41,29 +45,56 @@ func (k *keys) close(sc *scope) { k.slots = k.slots[:sc.base] }
 
 // add takes in the key that begins at start and, unescaped, reads key.
 func (k *keys) add(sc *scope, doc, key []byte, start int) coming {
+	if sc.size == 0 {
+		if c := again(k.slots[sc.base:], doc, key, start); c != initial || sc.used < few {
+			k.list(sc, c, start)
+			return c
+		}
+	}
 	if fullest*sc.used >= full*sc.size {
 		k.grow(sc, doc)
 	}
 	table := k.slots[sc.base : sc.base+sc.size]
 	mask := uint64(sc.size - 1)
 	for i := maphash.Bytes(k.seed, key) & mask; ; i = (i + 1) & mask {
-		switch {
-		case table[i] == 0:
+		if table[i] == 0 {
 			table[i] = slot(start)
 			sc.used++
 			return initial
-		case !sameKey(doc, int(table[i]&^repeated), key):
-		case table[i]&repeated != 0:
-			return further
-		default:
-			table[i] |= repeated
-			return second
+		}
+		if c := again(table[i:i+1], doc, key, start); c != initial {
+			return c
 		}
 	}
 }
 
+// list takes in a key that comes for the first time.
+func (k *keys) list(sc *scope, c coming, start int) {
+	if c == initial {
+		k.slots = append(k.slots, slot(start))
+		sc.used++
+	}
+}
+
+// again looks for the key that begins at start among those that have come, and marks it as one that has
+// come again.
+func again(list []slot, doc, key []byte, start int) coming {
+	for i, sl := range list {
+		switch {
+		case unlike(doc, int(sl&^repeated), start):
+		case !sameKey(doc, int(sl&^repeated), key):
+		case sl&repeated != 0:
+			return further
+		default:
+			list[i] |= repeated
+			return second
+		}
+	}
+	return initial
+}
+
 const (
-	firstSize = 8
+	firstSize = 4 * few
 	// Up to here tables grow fourfold, which builds them anew half as often; above, memory counts.
 	largeSize = 1 << 14
 	// A table is full at full/fullest of its size: fuller ones are searched longer, emptier ones are
@@ -80,6 +111,9 @@ func (k *keys) grow(sc *scope, doc []byte) {
 		size = 2 * sc.size
 	}
 	behind, length := sc.base+sc.size, sc.base+size
+	if sc.size == 0 {
+		behind += sc.used
+	}
 	old := k.slots[sc.base:behind]
 	switch {
 	case behind+size <= cap(k.slots):

@@ -9,6 +9,10 @@ import (
 // text reads the text whose opening quote stands at s.pos.
 func (s *scanner) text() bool {
 	doc, i := s.doc, s.pos+1
+	if end := short8(doc, i); end > 0 {
+		s.pos, s.surplus, s.escaped = end, 0, false
+		return true
+	}
 	surplus, escaped := 0, false
 	for {
 		if i = plain(doc, i); i >= len(doc) {
@@ -37,6 +41,20 @@ func (s *scanner) text() bool {
 			i = end
 		}
 	}
+}
+
+// short8 reads a text of up to seven plain characters at i, which most keys are, and returns where it
+// ends; 0 where it is another.
+func short8(doc []byte, i int) (end int) {
+	if i+8 > len(doc) {
+		return 0
+	}
+	hit := special(binary.LittleEndian.Uint64(doc[i:]))
+	i += bits.TrailingZeros64(hit) >> 3
+	if hit == 0 || doc[i] != '"' {
+		return 0
+	}
+	return i + 1
 }
 
 // plain returns the first place from i on that holds a quote, a backslash, a control character or

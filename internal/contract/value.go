@@ -86,7 +86,7 @@ func (s *scanner) textFault(n *node, start int) code {
 }
 
 func (s *scanner) numberValue(n *node) bool {
-	if s.integer(&n.numbers) {
+	if !n.whole && n.enum == nil && s.fraction(&n.numbers) || s.integer(&n.numbers) {
 		return true
 	}
 	start := s.pos
