@@ -98,11 +98,7 @@ func decodeBody(body io.Reader, h http.Header, schema *openapi3.SchemaRef, enc o
 	if err != nil {
 		return nil, err
 	}
-	spans := make([]completion.Span, len(completion.Facts()))
-	if err := program.Check(data, spans); err != nil {
-		return nil, err
-	}
-	return completion.NewRequest(data, spans)
+	return completion.Read(data, program.Check)
 }
 
 // bytesOf takes the bytes out of the bytes.Reader that the filter made of a body it has read, without
