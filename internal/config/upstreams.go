@@ -1,0 +1,46 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+)
+
+var backendName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (k *checks) upstreams(c Config) {
+	if len(c.Upstreams) > 1 && len(c.Models) == 0 {
+		k.add("upstreams", "has %d entries, and nothing says which of them gets a request: write models, such as models: {\"*\": {targets: [{upstream: %s}]}}",
+			len(c.Upstreams), slices.Min(slices.Collect(maps.Keys(c.Upstreams))))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		b, path := c.Upstreams[name], entry("upstreams", name)
+		if !backendName.MatchString(name) {
+			k.add(path, "must have a name of 1 to 64 letters, digits, dots, dashes and underscores")
+		}
+		if message := baseURL(b.BaseURL, c.Listen); message != "" {
+			k.add(join(path, "base_url"), "%s", message)
+		}
+		k.headers(path, b)
+		k.atLeast(join(path, "max_concurrent"), b.MaxConcurrent, 0)
+		k.atLeast(join(path, "max_queue"), b.MaxQueue, 0)
+	}
+}
+
+// atLeast checks a count; a least of 0 is what turns a limit off.
+func (k *checks) atLeast(setting string, value, least int) {
+	if value < least {
+		k.add(setting, "is %d: it must be at least %d", value, least)
+	}
+}
+
+// headers checks what is sent to the backend in headers. A key from a file often ends in a newline.
+func (k *checks) headers(path string, b Backend) {
+	for _, h := range []struct{ setting, value string }{
+		{"api_key", b.APIKey.Reveal()}, {"organization", b.Organization}, {"project", b.Project},
+	} {
+		if h.value != "" && !headerSafe.MatchString(h.value) {
+			k.add(join(path, h.setting), "holds a space, a line break or a character beyond ASCII, which no header can carry")
+		}
+	}
+}
