@@ -331,7 +331,8 @@ type CompletionRequest struct {
 
 	// Prompt What to complete: a text, a list of texts, a list of token ids, or a list of such lists;
 	// 2,048 prompts at most. One choice comes back for each prompt and each of `n`, with
-	// `index` = prompt × n + choice. An empty list counts as a list of texts.
+	// `index` = prompt × n + choice. An empty list counts as a list of texts. A model whose
+	// backend takes one prompt at a time may admit fewer prompts times `n`, and says so with 422.
 	//
 	//
 	// Example: Hello World
@@ -581,7 +582,8 @@ type ModelListObject string
 
 // Prompt What to complete: a text, a list of texts, a list of token ids, or a list of such lists;
 // 2,048 prompts at most. One choice comes back for each prompt and each of `n`, with
-// `index` = prompt × n + choice. An empty list counts as a list of texts.
+// `index` = prompt × n + choice. An empty list counts as a list of texts. A model whose
+// backend takes one prompt at a time may admit fewer prompts times `n`, and says so with 422.
 //
 // Example: Hello World
 type Prompt struct {

@@ -32,9 +32,9 @@ func Complete(ctx context.Context, next Completer, parts []*completion.Request, 
 	}
 	g := newGroup(ctx, next, parts, width)
 	if parts[0].Stream {
-		return g.stream()
+		return g.stream() //nolint:contextcheck // the group has the caller's context, and its own end
 	}
-	return g.whole()
+	return g.whole() //nolint:contextcheck // as above
 }
 
 // group is the parts of one request while they are asked for.
