@@ -105,6 +105,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.Duration("duration", took),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("upstream", call.Upstream),
+		slog.Int("attempts", call.Attempts),
 		faultOf(call),
 	)
 	return status

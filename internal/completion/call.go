@@ -20,7 +20,8 @@ type Call struct {
 	Principal   Principal // nil until authenticated
 
 	Model     string // what was asked for, once known
-	Upstream  string // the name of the backend that was asked, once one was
+	Upstream  string // the name of the backend that was asked last, once one was
+	Attempts  int    // how often a backend was asked
 	ErrorCode string // the code of the error that was answered, if one was
 	Fault     string // the name of the fault that was injected, if one was
 }

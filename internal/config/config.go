@@ -104,6 +104,17 @@ type Token struct {
 	Models        []string `yaml:"models" doc:"The model ids that it may use; an asterisk stands for any characters, slashes too. Empty means any."`
 }
 
+// Targeted are the names of the upstreams that a model has as a target.
+func (c Config) Targeted() map[string]bool {
+	names := map[string]bool{}
+	for _, m := range c.Models {
+		for _, t := range m.Targets {
+			names[t.Upstream] = true
+		}
+	}
+	return names
+}
+
 // Model is one entry of models.
 type Model struct {
 	Targets []Target `yaml:"targets" doc:"The backends that have the model. At least one."`

@@ -156,12 +156,7 @@ func (l *loader) idle() {
 		}
 		return
 	}
-	used := map[string]bool{}
-	for _, m := range l.config.Models {
-		for _, t := range m.Targets {
-			used[t.Upstream] = true
-		}
-	}
+	used := l.config.Targeted()
 	for _, name := range slices.Sorted(maps.Keys(l.config.Upstreams)) {
 		if !used[name] {
 			l.notice("%s is the target of no model, so it gets no requests", entry("upstreams", name))
