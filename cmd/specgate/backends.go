@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/handlers"
@@ -11,6 +13,7 @@ import (
 	"github.com/specgate/specgate/internal/contract"
 	"github.com/specgate/specgate/internal/guard"
 	"github.com/specgate/specgate/internal/localmodel"
+	"github.com/specgate/specgate/internal/profile"
 	"github.com/specgate/specgate/internal/routing"
 	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/internal/upstream"
@@ -30,7 +33,7 @@ func newBackend(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logg
 	}
 	if len(cfg.Models) == 0 {
 		for name, u := range all {
-			return routing.Sole{Name: name, Completer: u.completer, Lister: u.Guard, Expose: cfg.Upstream.Expose}, all.free, nil
+			return routing.Sole{Name: name, Completer: u.profiled(profile.Options{}), Lister: u, Expose: cfg.Upstream.Expose}, all.free, nil
 		}
 	}
 	router := newRouter(cfg, all)
@@ -40,11 +43,18 @@ func newBackend(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logg
 	}, nil
 }
 
-// guarded is an upstream, and how it is asked.
+// guarded is an upstream behind its guard.
 type guarded struct {
 	*guard.Guard
-	completer routing.Completer
-	client    *upstream.Client
+	client   *upstream.Client
+	settings config.Backend
+	defaults map[string]json.RawMessage
+}
+
+// profiled is the upstream as one that takes all that the contract accepts.
+func (u guarded) profiled(o profile.Options) routing.Completer {
+	o.FanoutMax, o.FanoutWidth, o.Defaults = u.settings.FanoutMax, u.settings.FanoutWidth, u.defaults
+	return profile.New(u.settings.Kind, u.Guard, o)
 }
 
 type upstreams map[string]guarded
@@ -59,7 +69,7 @@ func (all upstreams) free() {
 // newUpstreams makes the upstreams that can get requests. On an error, those that were made must be freed.
 func newUpstreams(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) (upstreams, error) {
 	all := upstreams{}
-	whole, chunk, err := checkers()
+	s, err := newSchemas()
 	if err != nil {
 		return all, err
 	}
@@ -78,12 +88,12 @@ func newUpstreams(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Lo
 			Timeouts:    upstream.Timeouts(b.Timeouts),
 			MaxResponse: int(cfg.Upstream.MaxResponse),
 			MaxEvent:    int(cfg.Upstream.MaxEvent),
-			Completion:  whole,
-			Chunk:       chunk,
+			Completion:  s.completion,
+			Chunk:       s.chunk,
 			Repaired:    metrics.Repaired,
 		})
 		g := guard.New(client, guards(cfg, name, metrics, logger))
-		all[name] = guarded{Guard: g, completer: g, client: client}
+		all[name] = guarded{Guard: g, client: client, settings: b, defaults: s.defaults}
 		if err := metrics.Watch(name, g); err != nil {
 			return all, err
 		}
@@ -110,27 +120,40 @@ func guards(cfg config.Config, name string, metrics *telemetry.Metrics, logger *
 	return o
 }
 
-// checkers are the compiled schemas of what a backend answers.
-func checkers() (whole, chunk *contract.Program, err error) {
+// schemas are what the contract says to upstreams: of what a backend answers, compiled, and of what a
+// request leaves out.
+type schemas struct {
+	completion, chunk *contract.Program
+	defaults          map[string]json.RawMessage
+}
+
+func newSchemas() (s schemas, err error) {
 	doc, err := contract.Load(gen.Spec)
 	if err != nil {
-		return nil, nil, err
+		return s, err
 	}
-	if whole, err = contract.Compile(doc.Components.Schemas["Completion"], upstream.CompletionFacts()...); err != nil {
-		return nil, nil, err
+	if s.completion, err = contract.Compile(doc.Components.Schemas["Completion"], upstream.CompletionFacts()...); err != nil {
+		return s, err
 	}
-	chunk, err = contract.Compile(doc.Components.Schemas["CompletionChunk"], upstream.ChunkFacts()...)
-	return whole, chunk, err
+	if s.chunk, err = contract.Compile(doc.Components.Schemas["CompletionChunk"], upstream.ChunkFacts()...); err != nil {
+		return s, err
+	}
+	s.defaults, err = contract.Defaults(doc.Components.Schemas["CompletionRequest"])
+	return s, err
 }
 
 // newRouter sends each model to its targets.
 func newRouter(cfg config.Config, all upstreams) *routing.Router {
 	models := map[string][]routing.Target{}
 	for name, m := range cfg.Models {
+		o := profile.Options{Model: name, Pass: m.Unsupported == "pass"}
+		if strings.Contains(name, "*") {
+			o.Model = ""
+		}
 		for _, t := range m.Targets {
 			u := all[t.Upstream]
 			models[name] = append(models[name], routing.Target{
-				Upstream: u, Completer: u.completer, Model: t.Model, Weight: t.Weight, Priority: t.Priority,
+				Upstream: u, Completer: u.profiled(o), Model: t.Model, Weight: t.Weight, Priority: t.Priority,
 			})
 		}
 	}

@@ -20,11 +20,28 @@ const (
 	NoAnswer
 )
 
+// fated is an error that is no Error, and its fate.
+type fated struct {
+	error
+	fate Fate
+}
+
+// Unwrap gives the error itself.
+func (e *fated) Unwrap() error { return e.error }
+
+// WithFate marks an error that is no *Error, such as the end of a context.
+func WithFate(fate Fate, err error) error { return &fated{err, fate} }
+
 // FateOf is the fate that err tells of; Unknown where it tells none.
 func FateOf(err error) Fate {
+	var marked *fated
 	var e *Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &marked):
+		return marked.fate
+	case errors.As(err, &e):
 		return e.Fate
+	default:
+		return Unknown
 	}
-	return Unknown
 }

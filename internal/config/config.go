@@ -41,10 +41,15 @@ func DefaultBackend() Backend {
 			Idle:      300 * time.Second,
 			Total:     0,
 		},
+		FanoutMax:    128,
+		FanoutWidth:  8,
 		MaxQueue:     64,
 		QueueTimeout: 5 * time.Second,
 	}
 }
+
+// DefaultModel is an entry of models in which nothing is set. It lacks targets.
+func DefaultModel() Model { return Model{Unsupported: "refuse"} }
 
 // DefaultTarget is a target of a model in which nothing is set. It lacks an upstream.
 func DefaultTarget() Target { return Target{Weight: 1, Priority: 1} }
@@ -117,7 +122,8 @@ func (c Config) Targeted() map[string]bool {
 
 // Model is one entry of models.
 type Model struct {
-	Targets []Target `yaml:"targets" doc:"The backends that have the model. At least one."`
+	Targets     []Target `yaml:"targets" doc:"The backends that have the model. At least one."`
+	Unsupported string   `yaml:"unsupported" enum:"refuse,pass" doc:"What becomes of parameters that a backend of its kind would ignore (docs/backends.md): refuse tries the other targets, and answers 422 where none takes them."`
 }
 
 // Target is one backend that has a model.
@@ -158,6 +164,8 @@ type Backend struct {
 	Project      string   `yaml:"project" env:"OPENAI_PROJECT_ID" doc:"Sent to it as OpenAI-Project, where set."`
 	Timeouts     Timeouts `yaml:"timeouts" doc:"How long it may take. 0 turns a timeout off."`
 
+	FanoutMax     int           `yaml:"fanout_max" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
+	FanoutWidth   int           `yaml:"fanout_width" doc:"How many of these it is sent at one time. 0 is all."`
 	MaxConcurrent int           `yaml:"max_concurrent" doc:"Requests that it is sent at one time, streams until they end. 0 is no limit."`
 	MaxQueue      int           `yaml:"max_queue" doc:"Requests that wait while it has max_concurrent. More are sent elsewhere, or refused (503)."`
 	QueueTimeout  time.Duration `yaml:"queue_timeout" doc:"How long one of them waits, before the same. 0 is without limit."`
@@ -182,6 +190,8 @@ type Upstream struct {
 type Limits struct {
 	Body          Size          `yaml:"body" doc:"The largest request body, after decompression (413)."`
 	InflightBytes Size          `yaml:"inflight_bytes" doc:"Request bodies held at one time, all together (503). At least limits.body."`
+	FanoutMax     int           `yaml:"fanout_max" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
+	FanoutWidth   int           `yaml:"fanout_width" doc:"How many of these it is sent at one time. 0 is all."`
 	MaxConcurrent int           `yaml:"max_concurrent" doc:"Requests at one time (503)."`
 	HeaderTimeout time.Duration `yaml:"header_timeout" doc:"For the headers of a request to arrive."`
 	BodyTimeout   time.Duration `yaml:"body_timeout" doc:"Without progress while a request body arrives (408)."`

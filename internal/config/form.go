@@ -88,6 +88,8 @@ func blank(section reflect.Type) reflect.Value {
 		v.Set(reflect.ValueOf(Default()))
 	case reflect.TypeFor[Backend]():
 		v.Set(reflect.ValueOf(DefaultBackend()))
+	case reflect.TypeFor[Model]():
+		v.Set(reflect.ValueOf(DefaultModel()))
 	case reflect.TypeFor[Target]():
 		v.Set(reflect.ValueOf(DefaultTarget()))
 	}
@@ -144,7 +146,9 @@ func names(entries reflect.Value) []string {
 func sample() reflect.Value {
 	c := Default()
 	c.Upstreams = map[string]Backend{"NAME": DefaultBackend()}
-	c.Models = map[string]Model{"NAME": {Targets: []Target{DefaultTarget()}}}
+	model := DefaultModel()
+	model.Targets = []Target{DefaultTarget()}
+	c.Models = map[string]Model{"NAME": model}
 	c.Auth.Tokens = []Token{{}}
 	return reflect.ValueOf(c)
 }

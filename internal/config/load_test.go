@@ -68,6 +68,8 @@ upstreams:
     organization: org-2
     project: proj_3
     timeouts: {connect: 1s, first_byte: 2m, idle: 1h30m, total: 0}
+    fanout_max: 16
+    fanout_width: 2
     max_concurrent: 64
     max_queue: 0
     queue_timeout: 3s
@@ -76,7 +78,7 @@ models:
     targets:
       - {upstream: gpu, model: meta-llama/Llama-3.1-8B, weight: 3}
       - {upstream: gpu, priority: 2}
-  "instruct-*": {targets: [{upstream: gpu}]}
+  "instruct-*": {targets: [{upstream: gpu}], unsupported: pass}
 retry: {attempts: 3, budget: 0.25, on_reset: true}
 breaker: {failures: 7, window: 1m, open: 2s}
 health: {interval: 0, timeout: 1s, path: /health}
@@ -95,15 +97,16 @@ shutdown: {delay: 5s, drain: 6s}
 		}},
 		Upstreams: map[string]config.Backend{"gpu": {
 			Kind: "custom", BaseURL: "https://gpu.internal/openai/v1", APIKey: config.NewSecret("sk-1"), Organization: "org-2", Project: "proj_3",
-			Timeouts:      config.Timeouts{Connect: time.Second, FirstByte: 2 * time.Minute, Idle: 90 * time.Minute},
+			Timeouts:  config.Timeouts{Connect: time.Second, FirstByte: 2 * time.Minute, Idle: 90 * time.Minute},
+			FanoutMax: 16, FanoutWidth: 2,
 			MaxConcurrent: 64, QueueTimeout: 3 * time.Second,
 		}},
 		Models: map[string]config.Model{
-			"llama3.1:8b": {Targets: []config.Target{
+			"llama3.1:8b": {Unsupported: "refuse", Targets: []config.Target{
 				{Upstream: "gpu", Model: "meta-llama/Llama-3.1-8B", Weight: 3, Priority: 1},
 				{Upstream: "gpu", Weight: 1, Priority: 2},
 			}},
-			"instruct-*": {Targets: []config.Target{{Upstream: "gpu", Weight: 1, Priority: 1}}},
+			"instruct-*": {Targets: []config.Target{{Upstream: "gpu", Weight: 1, Priority: 1}}, Unsupported: "pass"},
 		},
 		Retry:    config.Retry{Attempts: 3, Budget: 0.25, OnReset: true},
 		Breaker:  config.Breaker{Failures: 7, Window: time.Minute, Open: 2 * time.Second},

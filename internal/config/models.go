@@ -74,7 +74,7 @@ func (k *checks) retries(c Config) {
 	if c.Retry.Budget < 0 || c.Retry.Budget > 1 {
 		k.add("retry.budget", "is %v: it must be a share of 0 to 1, such as 0.1", c.Retry.Budget)
 	}
-	k.atLeast("breaker.failures", c.Breaker.Failures, 0)
+	k.notNegative("breaker.failures", c.Breaker.Failures)
 	if c.Breaker.Failures > 0 {
 		k.more("breaker.window", c.Breaker.Window)
 		k.more("breaker.open", c.Breaker.Open)

@@ -22,15 +22,17 @@ func (k *checks) upstreams(c Config) {
 			k.add(join(path, "base_url"), "%s", message)
 		}
 		k.headers(path, b)
-		k.atLeast(join(path, "max_concurrent"), b.MaxConcurrent, 0)
-		k.atLeast(join(path, "max_queue"), b.MaxQueue, 0)
+		k.notNegative(join(path, "fanout_max"), b.FanoutMax)
+		k.notNegative(join(path, "fanout_width"), b.FanoutWidth)
+		k.notNegative(join(path, "max_concurrent"), b.MaxConcurrent)
+		k.notNegative(join(path, "max_queue"), b.MaxQueue)
 	}
 }
 
-// atLeast checks a count; a least of 0 is what turns a limit off.
-func (k *checks) atLeast(setting string, value, least int) {
-	if value < least {
-		k.add(setting, "is %d: it must be at least %d", value, least)
+// notNegative checks a count, of which 0 is what turns a limit off.
+func (k *checks) notNegative(setting string, value int) {
+	if value < 0 {
+		k.add(setting, "is %d: it must be at least 0", value)
 	}
 }
 

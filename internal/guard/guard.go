@@ -100,13 +100,23 @@ func (g *Guard) Queued() int { return int(g.places.queued.Load()) }
 func (g *Guard) Models(ctx context.Context) (gen.ModelList, error) { return g.backend.Models(ctx) }
 
 // Complete hands a request on, unless it has to be withheld, which is an *apierror.Error with that
-// fate. A stream has its place until it is closed, and its outcome is known at its end.
+// fate. A stream has its place until it is closed, and its outcome is known at its end. What the backend
+// was given is counted in the call's Work.
 func (g *Guard) Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
 	p, err := g.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
+	work := completion.CallOf(ctx).Work
+	if work == nil {
+		work = &completion.Work{}
+	}
+	work.Sent.Add(1)
+	work.Begun.Add(1)
 	answer, err := g.backend.Complete(ctx, req)
+	if fate := apierror.FateOf(err); fate == apierror.NotSent || fate == apierror.TurnedAway {
+		work.Begun.Add(-1)
+	}
 	if err != nil || answer.Stream == nil {
 		p.tell(err)
 		p.leave()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
 )
 
 // Retry says when a request is sent again.
@@ -22,11 +23,11 @@ const (
 	maxPause   = 2 * time.Second       // longer, and the caller does better to wait
 )
 
-// may reports whether a request with this fate cannot have run, or may be run twice.
-func (r Retry) may(fate apierror.Fate) bool {
+// may reports whether a request cannot have run, no part of it, or may be run twice.
+func (r Retry) may(fate apierror.Fate, work *completion.Work) bool {
 	switch fate {
-	case apierror.NotSent, apierror.TurnedAway:
-		return true
+	case apierror.Withheld, apierror.NotSent, apierror.TurnedAway:
+		return work.Begun.Load() == 0
 	case apierror.NoAnswer:
 		return r.OnReset
 	default:

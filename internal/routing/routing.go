@@ -12,7 +12,8 @@ import (
 	"github.com/specgate/specgate/internal/completion"
 )
 
-// Completer answers requests. Its errors tell by apierror.FateOf what may have become of them.
+// Completer answers requests. Its errors tell by apierror.FateOf what may have become of them, and the
+// Work of the call counts what it hands to a backend.
 type Completer interface {
 	Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error)
 }

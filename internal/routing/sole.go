@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/specgate/specgate/gen"
-	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/completion"
 )
 
@@ -19,8 +18,9 @@ type Sole struct {
 // Complete asks the backend.
 func (s Sole) Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
 	call := completion.CallOf(ctx)
+	call.Work = &completion.Work{}
 	answer, err := s.Completer.Complete(ctx, req)
-	if apierror.FateOf(err) != apierror.Withheld {
+	if err == nil || call.Work.Sent.Load() > 0 {
 		call.Upstream = s.Name
 		call.Attempts = 1
 	}

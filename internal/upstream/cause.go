@@ -30,6 +30,8 @@ func (x *exchange) failure(err error) error {
 		return x.fated(apierror.UpstreamTimeout(cause))
 	case errors.Is(cause, context.DeadlineExceeded), cause == nil && timedOut(err):
 		return x.fated(apierror.UpstreamTimeout(errors.New("a deadline passed")))
+	case cause != nil && !x.connected:
+		return apierror.WithFate(apierror.NotSent, fmt.Errorf("reach %s: %w", x.name, cause))
 	case cause != nil:
 		return fmt.Errorf("ask %s: %w", x.name, cause)
 	case unreachable(err):
