@@ -23,6 +23,7 @@ var (
 	theDefault = action{"the default", withDefault}
 	itsItem    = action{"its item", withItem}
 	aList      = action{"a list of it", withList}
+	one        = action{"1", withOne}
 	nearZero   = action{"0.000001", withNearZero}
 )
 
@@ -40,6 +41,11 @@ func withItem(req *completion.Request, field string, _ json.RawMessage) *complet
 
 func withList(req *completion.Request, field string, _ json.RawMessage) *completion.Request {
 	return req.With(field, slices.Concat([]byte{'['}, req.Field(field), []byte{']'}))
+}
+
+// withOne asks for one more than was asked for, where 0 is taken for none at all.
+func withOne(req *completion.Request, field string, _ json.RawMessage) *completion.Request {
+	return req.With(field, []byte("1"))
 }
 
 // withNearZero puts the smallest share of the probability that every backend tells from 0, in the

@@ -24,6 +24,7 @@ func table() []deviation {
 		{"logit_bias", isAsked, actions{Ollama: refuse, TGI: refuse}},
 		{"logit_bias", isNull, actions{LlamaCpp: cut}},
 		{"logprobs", isAsked, actions{Ollama: refuse, TGI: refuse}},
+		{"logprobs", isZero, actions{LlamaCpp: one}},
 		{"logprobs", isNull, actions{LlamaCpp: cut}},
 		{"max_tokens", isUnset, actions{LlamaCpp: theDefault, Ollama: theDefault, TGI: theDefault}},
 		{"max_tokens", isNull, actions{SGLang: cut}},
