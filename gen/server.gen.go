@@ -2662,6 +2662,8 @@ type BadGatewayResponseHeaders struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type BadGatewayJSONResponse struct {
 	Body Error
@@ -2679,6 +2681,8 @@ type BadRequestResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type BadRequestJSONResponse struct {
 	Body Error
@@ -2696,6 +2700,8 @@ type ContentTooLargeResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type ContentTooLargeJSONResponse struct {
 	Body Error
@@ -2723,6 +2729,8 @@ type GatewayTimeoutResponseHeaders struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type GatewayTimeoutJSONResponse struct {
 	Body Error
@@ -2740,6 +2748,8 @@ type InternalServerErrorResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type InternalServerErrorJSONResponse struct {
 	Body Error
@@ -2758,6 +2768,8 @@ type MethodNotAllowedResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type MethodNotAllowedJSONResponse struct {
 	Body Error
@@ -2775,6 +2787,8 @@ type NotFoundResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type NotFoundJSONResponse struct {
 	Body Error
@@ -2792,6 +2806,8 @@ type OtherErrorResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type OtherErrorJSONResponse struct {
 	Body Error
@@ -2809,6 +2825,8 @@ type RequestTimeoutResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type RequestTimeoutJSONResponse struct {
 	Body Error
@@ -2826,6 +2844,8 @@ type ServiceUnavailableResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type ServiceUnavailableJSONResponse struct {
 	Body Error
@@ -2843,6 +2863,8 @@ type TooManyRequestsResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type TooManyRequestsJSONResponse struct {
 	Body Error
@@ -2870,6 +2892,8 @@ type UnprocessableContentResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type UnprocessableContentJSONResponse struct {
 	Body ValidationError
@@ -2887,6 +2911,8 @@ type UnsupportedMediaTypeResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type UnsupportedMediaTypeJSONResponse struct {
 	Body Error
@@ -2911,6 +2937,8 @@ type CreateCompletion200ResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 type CreateCompletion200JSONResponse struct {
@@ -2945,6 +2973,12 @@ func (response CreateCompletion200JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -2983,6 +3017,12 @@ func (response CreateCompletion200TexteventStreamResponse) VisitCreateCompletion
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(200)
 
@@ -3051,6 +3091,12 @@ func (response CreateCompletion400JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
@@ -3130,6 +3176,12 @@ func (response CreateCompletion404JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3174,6 +3226,12 @@ func (response CreateCompletion405JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(405)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3215,6 +3273,12 @@ func (response CreateCompletion408JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3255,6 +3319,12 @@ func (response CreateCompletion413JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
@@ -3299,6 +3369,12 @@ func (response CreateCompletion415JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3342,6 +3418,12 @@ func (response CreateCompletion422JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3382,6 +3464,12 @@ func (response CreateCompletion429JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -3425,6 +3513,12 @@ func (response CreateCompletion500JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -3470,6 +3564,12 @@ func (response CreateCompletion502JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(502)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3510,6 +3610,12 @@ func (response CreateCompletion503JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
@@ -3555,6 +3661,12 @@ func (response CreateCompletion504JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(504)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3599,6 +3711,12 @@ func (response CreateCompletiondefaultJSONResponse) VisitCreateCompletionRespons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -3713,6 +3831,12 @@ func (response ListModels405JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(405)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3756,6 +3880,12 @@ func (response ListModels422JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3796,6 +3926,12 @@ func (response ListModels429JSONResponse) VisitListModelsResponse(w http.Respons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -3839,6 +3975,12 @@ func (response ListModels500JSONResponse) VisitListModelsResponse(w http.Respons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -3884,6 +4026,12 @@ func (response ListModels502JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(502)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3924,6 +4072,12 @@ func (response ListModels503JSONResponse) VisitListModelsResponse(w http.Respons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
@@ -3969,6 +4123,12 @@ func (response ListModels504JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(504)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4013,6 +4173,12 @@ func (response ListModelsdefaultJSONResponse) VisitListModelsResponse(w http.Res
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -4125,6 +4291,12 @@ func (response RetrieveModel404JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4169,6 +4341,12 @@ func (response RetrieveModel405JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(405)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4212,6 +4390,12 @@ func (response RetrieveModel422JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4252,6 +4436,12 @@ func (response RetrieveModel429JSONResponse) VisitRetrieveModelResponse(w http.R
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4295,6 +4485,12 @@ func (response RetrieveModel500JSONResponse) VisitRetrieveModelResponse(w http.R
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -4340,6 +4536,12 @@ func (response RetrieveModel502JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(502)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4380,6 +4582,12 @@ func (response RetrieveModel503JSONResponse) VisitRetrieveModelResponse(w http.R
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
@@ -4425,6 +4633,12 @@ func (response RetrieveModel504JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(504)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4469,6 +4683,12 @@ func (response RetrieveModeldefaultJSONResponse) VisitRetrieveModelResponse(w ht
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
