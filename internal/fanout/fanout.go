@@ -7,6 +7,7 @@ package fanout
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/specgate/specgate/internal/apierror"
@@ -43,8 +44,7 @@ type group struct {
 	parts []*completion.Request
 	free  chan struct{} // holds an item for each part that is under way
 
-	call    *completion.Call  // the request's
-	calls   []completion.Call // and the parts', each its own: two goroutines must not write to one
+	calls   []completion.Call // the parts', each its own: two goroutines must not write to one
 	ctx     context.Context   // of all parts; its end makes every one of them end soon
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -55,11 +55,8 @@ type group struct {
 }
 
 func newGroup(ctx context.Context, next Completer, parts []*completion.Request, width int) *group {
-	g := &group{next: next, parts: parts, free: make(chan struct{}, width), call: completion.CallOf(ctx)}
-	g.calls = make([]completion.Call, len(parts))
-	for i := range g.calls {
-		g.calls[i] = *g.call
-	}
+	g := &group{next: next, parts: parts, free: make(chan struct{}, width)}
+	g.calls = slices.Repeat([]completion.Call{*completion.CallOf(ctx)}, len(parts))
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	return g
 }
@@ -113,11 +110,6 @@ func (g *group) fail(err error) {
 func (g *group) wait() error {
 	g.running.Wait()
 	g.cancel()
-	for i := range g.calls {
-		if g.call.Upstream == "" {
-			g.call.Upstream = g.calls[i].Upstream
-		}
-	}
 	return g.err
 }
 

@@ -75,9 +75,14 @@ func TestWhole(t *testing.T) {
 		"b": doc("2", choice("B"), `,"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30,"prompt_tokens_details":{"cached_tokens":4}}`),
 		"c": doc("3", choice("C")+","+choice("D"), `,"usage":{"total_tokens":300,"completion_tokens":200,"prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":5,"audio_tokens":null},"more":{"y":1,"z":"q"}}`),
 	}
-	call := &completion.Call{ID: "r"}
+	call := &completion.Call{ID: "r", Work: &completion.Work{}}
 	got, err := fanout.Complete(completion.WithCall(t.Context(), call), completer(func(ctx context.Context, part string) (*completion.Answer, error) {
-		completion.CallOf(ctx).Upstream = "gpu"
+		own := completion.CallOf(ctx)
+		own.Upstream = part // each part may write to its own
+		own.Work.Sent.Add(1)
+		if own.ID != "r" {
+			t.Errorf("id %q", own.ID)
+		}
 		return whole(answers[part])
 	}), partsOf(3, false), 0)
 	if err != nil {
@@ -90,8 +95,8 @@ func TestWhole(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	mustKeep(t, "Completion", got.Body)
-	if call.Upstream != "gpu" || got.Header.Get("X-Part") != answers["a"][:8] {
-		t.Errorf("upstream %q, header %v", call.Upstream, got.Header)
+	if call.Work.Sent.Load() != 3 || got.Header.Get("X-Part") != answers["a"][:8] {
+		t.Errorf("%d sent, header %v", call.Work.Sent.Load(), got.Header)
 	}
 }
 
@@ -173,7 +178,6 @@ func (s *streams) Complete(ctx context.Context, req *completion.Request) (*compl
 	part := string(req.Body)
 	s.closed.Add(1)
 	s.opened <- part
-	completion.CallOf(ctx).Upstream = "gpu"
 	return &completion.Answer{Stream: &script{ctx: ctx, chunks: s.chunks[part], failed: s.failed, closed: &s.closed}}, nil
 }
 
@@ -181,13 +185,9 @@ func piece(id, text, more string) string { return doc(id, choice(text), more) }
 
 func TestStream(t *testing.T) {
 	s := newStreams("ab")
-	call := &completion.Call{}
-	answer, err := fanout.Complete(completion.WithCall(t.Context(), call), s, partsOf(2, true), 0)
+	answer, err := fanout.Complete(t.Context(), s, partsOf(2, true), 0)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if call.Upstream != "gpu" {
-		t.Errorf("upstream %q", call.Upstream)
 	}
 	var got []string
 	next := func(part, chunk string) {

@@ -52,7 +52,6 @@ func (g *group) stream() (*completion.Answer, error) {
 		default:
 			if opened++; opened == 1 {
 				answer.Header = e.header
-				g.call.Upstream = g.calls[e.part].Upstream
 			}
 		}
 	}
