@@ -15,6 +15,7 @@ import (
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/guard"
 )
 
 // several are scripted backends by the name of their upstream.
@@ -327,5 +328,31 @@ func TestUpstreamsAreHiddenByDefault(t *testing.T) {
 			t.Errorf("%d: %v", got.status, got.header)
 		}
 		g.log.await(t, fmt.Sprintf("it-%d", status), `"upstream":"default","attempts":1`)
+	}
+}
+
+// What docs/routing.md shows is what can be run, and its list of outcomes is the one there is.
+func TestDocsOfRouting(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/routing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	path := filepath.Join(t.TempDir(), "specgate.yaml")
+	if err := os.WriteFile(path, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path, nil, func(name string) string {
+		return map[string]string{"GPU_KEY": "a", "OPENAI_API_KEY": "b"}[name]
+	})
+	if err != nil || cfg.Notices != nil || len(cfg.Models) != 2 {
+		t.Errorf("%v, %q", err, cfg.Notices)
+	}
+	for _, outcome := range guard.Outcomes() {
+		if !strings.Contains(string(page), "`"+outcome+"`") {
+			t.Errorf("the outcome %s is not there", outcome)
+		}
 	}
 }

@@ -74,7 +74,7 @@ func TestCircuitCloses(t *testing.T) {
 	g.complete(plainBody)
 	g.eventually(`specgate_upstream_circuit_state{upstream="a"}`, "1")
 	got := make(chan tried, 1)
-	go func() { got <- g.try(plainBody) }()
+	go func() { got <- g.try() }()
 	<-trying
 	refusedWithAWait(t, g.complete(plainBody))
 	close(let)
@@ -167,8 +167,9 @@ type tried struct {
 	err    error
 }
 
-func (g *running) try(body string) (got tried) {
-	resp, err := g.client.Do(g.request(context.Background(), "POST", completions, strings.NewReader(body)))
+// try asks for a completion.
+func (g *running) try() (got tried) {
+	resp, err := g.client.Do(g.request(context.Background(), "POST", completions, strings.NewReader(plainBody)))
 	if err != nil {
 		return tried{err: err}
 	}
@@ -194,9 +195,9 @@ func TestPlacesAndTheQueue(t *testing.T) {
 	a := fakebackend.New(t, reply)
 	g := startBefore(t, several{"a": a}, quiet+"models: {m: {targets: [{upstream: a}]}}\n", map[string]string{"a": ", max_concurrent: 1, max_queue: 1"})
 	got := make(chan tried, 2)
-	go func() { got <- g.try(plainBody) }()
+	go func() { got <- g.try() }()
 	<-asked
-	go func() { got <- g.try(plainBody) }()
+	go func() { got <- g.try() }()
 	g.eventually(`specgate_upstream_queued{upstream="a"}`, "1")
 	g.mustCount(`specgate_upstream_inflight{upstream="a"}`, "1")
 	refusedWithAWait(t, g.complete(plainBody))
@@ -219,7 +220,7 @@ func TestQueueHasItsTime(t *testing.T) {
 	reply, asked, let := held(fakebackend.JSON(200, answered))
 	g := startBefore(t, several{"a": fakebackend.New(t, reply)}, quiet+"models: {m: {targets: [{upstream: a}]}}\n", map[string]string{"a": ", max_concurrent: 1, queue_timeout: 1ms"})
 	got := make(chan tried, 1)
-	go func() { got <- g.try(plainBody) }()
+	go func() { got <- g.try() }()
 	<-asked
 	refusedWithAWait(t, g.complete(plainBody))
 	close(let)
@@ -233,7 +234,7 @@ func TestFullBackendsArePassedOver(t *testing.T) {
 	backends := several{"a": fakebackend.New(t, reply), "b": fakebackend.New(t, fakebackend.JSON(200, answered))}
 	g := startBefore(t, backends, quiet+"models: {m: {targets: [{upstream: a, weight: 100}, {upstream: b}]}}\n", map[string]string{"a": ", max_concurrent: 1"})
 	got := make(chan tried, 1)
-	go func() { got <- g.try(plainBody) }()
+	go func() { got <- g.try() }()
 	<-asked
 	for range 3 {
 		if got := g.complete(plainBody); got.status != 200 || from(got) != "b" {
