@@ -211,10 +211,13 @@ func TestRefusedOverHTTP(t *testing.T) {
 // One that breaks in the middle of its stream is the failure of the whole.
 func TestBreaksOverHTTP(t *testing.T) {
 	const chunk = `{"id":"cmpl-7","object":"text_completion","created":1,"model":"m","choices":[{"text":"x","index":0,"logprobs":null,"finish_reason":null}]}`
-	var gone sync.WaitGroup
+	var all, gone sync.WaitGroup
+	all.Add(4)
 	gone.Add(3)
 	seen := make(chan struct{})
 	p, _ := front(t, "ollama", func(c *fakebackend.Conn, r *fakebackend.Request) {
+		all.Done()
+		all.Wait() // the first chunk may not come before the last request
 		c.Head(200, fakebackend.EventStream)
 		if w := read(t, r); w.Prompt == "bbb" && w.Seed == 6 {
 			c.Chunk(fakebackend.Data(chunk))
@@ -249,9 +252,12 @@ func TestBreaksOverHTTP(t *testing.T) {
 // A caller who leaves a stream ends all its parts.
 func TestLeaveOverHTTP(t *testing.T) {
 	const chunk = `{"id":"cmpl-7","object":"text_completion","created":1,"model":"m","choices":[{"text":"x","index":0,"logprobs":null,"finish_reason":null}]}`
-	var gone sync.WaitGroup
+	var all, gone sync.WaitGroup
+	all.Add(4)
 	gone.Add(4)
 	p, _ := front(t, "llamacpp", func(c *fakebackend.Conn, _ *fakebackend.Request) {
+		all.Done()
+		all.Wait() // the first chunk may not come before the last request
 		c.Head(200, fakebackend.EventStream)
 		c.Chunk(fakebackend.Data(chunk))
 		c.Await(nil)
