@@ -261,7 +261,7 @@ func TestOneFailureEndsAll(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			over := make(chan struct{})
+			over, begun := make(chan struct{}), make(chan struct{})
 			ended := make(chan error, 1)
 			_, err := fanout.Complete(t.Context(), completer(func(ctx context.Context, part string) (*completion.Answer, error) {
 				switch part {
@@ -269,11 +269,13 @@ func TestOneFailureEndsAll(t *testing.T) {
 					defer close(over)
 					return whole(doc("1", choice("A"), ""))
 				case "b":
+					<-begun
 					if !test.early {
 						<-over
 					}
 					return nil, test.failed
 				default:
+					close(begun)
 					<-ctx.Done()
 					ended <- ctx.Err()
 					return nil, ctx.Err()
