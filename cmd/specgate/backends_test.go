@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,12 +52,26 @@ func startBefore(t *testing.T, backends several, settings string, extra map[stri
 	return g
 }
 
-// deadAddress is one on which nobody listens.
+// deadAddress is one on which nobody listens, and which nobody else gets while the test runs.
 func deadAddress(t *testing.T) string {
 	t.Helper()
-	l := listenAnywhere(t)
-	defer func() { _ = l.Close() }()
-	return "http://" + l.Addr().String()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, ok := name.(*syscall.SockaddrInet4)
+	if !ok {
+		t.Fatalf("the socket is bound to a %T", name)
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d", address.Port)
 }
 
 // calls are how many completions a backend was asked for.

@@ -6,6 +6,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -102,11 +103,28 @@ func (g *Guard) Models(ctx context.Context) (gen.ModelList, error) { return g.ba
 // Complete hands a request on, unless it has to be withheld, which is an *apierror.Error with that
 // fate. A stream has its place until it is closed, and its outcome is known at its end. What the backend
 // was given is counted in the call's Work.
-func (g *Guard) Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
+func (g *Guard) Complete(ctx context.Context, req *completion.Request) (answer *completion.Answer, err error) {
 	p, err := g.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
+	err = errUnknown
+	defer func() {
+		if err != nil || answer.Stream == nil { // a panic too, which must not keep the place
+			p.tell(err)
+			p.leave()
+		}
+	}()
+	if answer, err = g.ask(ctx, req); err == nil && answer.Stream != nil {
+		answer.Stream = &stream{Stream: answer.Stream, pass: p}
+	}
+	return answer, err
+}
+
+var errUnknown = errors.New("nobody knows what became of the request")
+
+// ask hands a request to the backend, and counts it.
+func (g *Guard) ask(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
 	work := completion.CallOf(ctx).Work
 	if work == nil {
 		work = &completion.Work{}
@@ -117,13 +135,7 @@ func (g *Guard) Complete(ctx context.Context, req *completion.Request) (*complet
 	if fate := apierror.FateOf(err); fate == apierror.NotSent || fate == apierror.TurnedAway {
 		work.Begun.Add(-1)
 	}
-	if err != nil || answer.Stream == nil {
-		p.tell(err)
-		p.leave()
-		return answer, err
-	}
-	answer.Stream = &stream{Stream: answer.Stream, pass: p}
-	return answer, nil
+	return answer, err
 }
 
 // enter waits for a place, and asks the circuit last, which may have opened meanwhile.

@@ -386,6 +386,26 @@ func TestQueueEnds(t *testing.T) {
 	})
 }
 
+// A bug costs its own request, and no place.
+func TestPanicsKeepNoPlace(t *testing.T) {
+	s := &scripted{}
+	o := breaking
+	o.MaxConcurrent = 1
+	in(t, o, s, func(g *guard.Guard) {
+		open(g, s)
+		time.Sleep(10*time.Second + 1)
+		s.answer = func(context.Context) (*completion.Answer, error) { panic("a bug") }
+		func() {
+			defer func() { _ = recover() }()
+			_ = complete(g)
+		}()
+		s.answer = fine
+		if err := complete(g); err != nil || g.Circuit() != 0 || g.InFlight() != 0 {
+			t.Errorf("%v, state %d, %d in flight", err, g.Circuit(), g.InFlight())
+		}
+	})
+}
+
 func TestWorkIsCounted(t *testing.T) {
 	turned := &apierror.Error{Status: 503, Fate: apierror.TurnedAway}
 	for name, test := range map[string]struct {

@@ -21,7 +21,7 @@ func (g *Guard) probe(ctx context.Context) {
 	ticks := time.NewTicker(g.options.Health.Interval)
 	defer ticks.Stop()
 	for failed := 0; ; {
-		if err := g.ask(ctx); err != nil {
+		if err := g.question(ctx); err != nil {
 			failed++
 		} else {
 			failed = 0
@@ -38,7 +38,7 @@ func (g *Guard) probe(ctx context.Context) {
 	}
 }
 
-func (g *Guard) ask(ctx context.Context) error {
+func (g *Guard) question(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, g.options.Health.Timeout)
 	defer cancel()
 	return g.backend.Probe(ctx, g.options.Health.Path)

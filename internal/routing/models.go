@@ -2,6 +2,7 @@ package routing
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -26,7 +27,7 @@ func (r *Router) Models(ctx context.Context) (gen.ModelList, error) {
 		out.Data = append(out.Data, gen.Model{Id: id, Object: gen.ModelObjectModel, Created: r.catalog.born, OwnedBy: owner})
 	}
 	lists := r.catalog.lists(ctx)
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) { // where only the time is over, what is there will do
 		return gen.ModelList{}, context.Cause(ctx)
 	}
 	for i, shelf := range r.catalog.shelves {

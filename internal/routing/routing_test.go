@@ -309,7 +309,12 @@ func TestModelsAreAskedOnce(t *testing.T) {
 				}
 			})
 		}
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if n := list(ctx); n != 1 {
+			t.Errorf("with less time: %d models", n)
+		}
+		cancel()
+		ctx, cancel = context.WithCancel(t.Context())
 		cancel()
 		if _, err := r.Models(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("a caller who leaves: %v", err)
