@@ -331,7 +331,8 @@ type CompletionRequest struct {
 
 	// Prompt What to complete: a text, a list of texts, a list of token ids, or a list of such lists;
 	// 2,048 prompts at most. One choice comes back for each prompt and each of `n`, with
-	// `index` = prompt × n + choice. An empty list counts as a list of texts.
+	// `index` = prompt × n + choice. An empty list counts as a list of texts. A model whose
+	// backend takes one prompt at a time may admit fewer prompts times `n`, and says so with 422.
 	//
 	//
 	// Example: Hello World
@@ -581,7 +582,8 @@ type ModelListObject string
 
 // Prompt What to complete: a text, a list of texts, a list of token ids, or a list of such lists;
 // 2,048 prompts at most. One choice comes back for each prompt and each of `n`, with
-// `index` = prompt × n + choice. An empty list counts as a list of texts.
+// `index` = prompt × n + choice. An empty list counts as a list of texts. A model whose
+// backend takes one prompt at a time may admit fewer prompts times `n`, and says so with 422.
 //
 // Example: Hello World
 type Prompt struct {
@@ -2522,6 +2524,8 @@ type BadGatewayResponseHeaders struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type BadGatewayJSONResponse struct {
 	Body Error
@@ -2539,6 +2543,8 @@ type BadRequestResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type BadRequestJSONResponse struct {
 	Body Error
@@ -2556,6 +2562,8 @@ type ContentTooLargeResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type ContentTooLargeJSONResponse struct {
 	Body Error
@@ -2583,6 +2591,8 @@ type GatewayTimeoutResponseHeaders struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type GatewayTimeoutJSONResponse struct {
 	Body Error
@@ -2600,6 +2610,8 @@ type InternalServerErrorResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type InternalServerErrorJSONResponse struct {
 	Body Error
@@ -2618,6 +2630,8 @@ type MethodNotAllowedResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type MethodNotAllowedJSONResponse struct {
 	Body Error
@@ -2635,6 +2649,8 @@ type NotFoundResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type NotFoundJSONResponse struct {
 	Body Error
@@ -2652,6 +2668,8 @@ type OtherErrorResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type OtherErrorJSONResponse struct {
 	Body Error
@@ -2669,6 +2687,8 @@ type RequestTimeoutResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type RequestTimeoutJSONResponse struct {
 	Body Error
@@ -2686,6 +2706,8 @@ type ServiceUnavailableResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type ServiceUnavailableJSONResponse struct {
 	Body Error
@@ -2703,6 +2725,8 @@ type TooManyRequestsResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type TooManyRequestsJSONResponse struct {
 	Body Error
@@ -2730,6 +2754,8 @@ type UnprocessableContentResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type UnprocessableContentJSONResponse struct {
 	Body ValidationError
@@ -2747,6 +2773,8 @@ type UnsupportedMediaTypeResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 type UnsupportedMediaTypeJSONResponse struct {
 	Body Error
@@ -2770,6 +2798,8 @@ type CreateCompletion200ResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 type CreateCompletion200JSONResponse struct {
@@ -2804,6 +2834,12 @@ func (response CreateCompletion200JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -2842,6 +2878,12 @@ func (response CreateCompletion200TexteventStreamResponse) VisitCreateCompletion
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(200)
 
@@ -2910,6 +2952,12 @@ func (response CreateCompletion400JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
@@ -2989,6 +3037,12 @@ func (response CreateCompletion404JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3033,6 +3087,12 @@ func (response CreateCompletion405JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(405)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3074,6 +3134,12 @@ func (response CreateCompletion408JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3114,6 +3180,12 @@ func (response CreateCompletion413JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(413)
 	_, err := buf.WriteTo(w)
@@ -3158,6 +3230,12 @@ func (response CreateCompletion415JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(415)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3201,6 +3279,12 @@ func (response CreateCompletion422JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3241,6 +3325,12 @@ func (response CreateCompletion429JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -3284,6 +3374,12 @@ func (response CreateCompletion500JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -3329,6 +3425,12 @@ func (response CreateCompletion502JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(502)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3369,6 +3471,12 @@ func (response CreateCompletion503JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
@@ -3414,6 +3522,12 @@ func (response CreateCompletion504JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(504)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3458,6 +3572,12 @@ func (response CreateCompletiondefaultJSONResponse) VisitCreateCompletionRespons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -3571,6 +3691,12 @@ func (response ListModels405JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(405)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3614,6 +3740,12 @@ func (response ListModels422JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3654,6 +3786,12 @@ func (response ListModels429JSONResponse) VisitListModelsResponse(w http.Respons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -3697,6 +3835,12 @@ func (response ListModels500JSONResponse) VisitListModelsResponse(w http.Respons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -3742,6 +3886,12 @@ func (response ListModels502JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(502)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3782,6 +3932,12 @@ func (response ListModels503JSONResponse) VisitListModelsResponse(w http.Respons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
@@ -3827,6 +3983,12 @@ func (response ListModels504JSONResponse) VisitListModelsResponse(w http.Respons
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(504)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3871,6 +4033,12 @@ func (response ListModelsdefaultJSONResponse) VisitListModelsResponse(w http.Res
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
@@ -3982,6 +4150,12 @@ func (response RetrieveModel404JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4026,6 +4200,12 @@ func (response RetrieveModel405JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(405)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4069,6 +4249,12 @@ func (response RetrieveModel422JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4109,6 +4295,12 @@ func (response RetrieveModel429JSONResponse) VisitRetrieveModelResponse(w http.R
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
@@ -4152,6 +4344,12 @@ func (response RetrieveModel500JSONResponse) VisitRetrieveModelResponse(w http.R
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
@@ -4197,6 +4395,12 @@ func (response RetrieveModel502JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(502)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4237,6 +4441,12 @@ func (response RetrieveModel503JSONResponse) VisitRetrieveModelResponse(w http.R
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
@@ -4282,6 +4492,12 @@ func (response RetrieveModel504JSONResponse) VisitRetrieveModelResponse(w http.R
 	if response.Headers.XShouldRetry != nil {
 		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
+	}
 	w.WriteHeader(504)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4326,6 +4542,12 @@ func (response RetrieveModeldefaultJSONResponse) VisitRetrieveModelResponse(w ht
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XSpecgateAttempts != nil {
+		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
+	}
+	if response.Headers.XSpecgateUpstream != nil {
+		w.Header().Set("x-specgate-upstream", fmt.Sprint(*response.Headers.XSpecgateUpstream))
 	}
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)

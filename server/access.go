@@ -106,6 +106,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.Duration("duration", took),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("upstream", call.Upstream),
+		slog.Int("attempts", call.Attempts),
 		faultOf(call),
 	)
 	_ = s.options.Logger.Handler().Handle(ctx, line) // a log that cannot be written has nobody to tell

@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -15,10 +13,7 @@ import (
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/config"
-	"github.com/specgate/specgate/internal/contract"
-	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/telemetry"
-	"github.com/specgate/specgate/internal/upstream"
 	"github.com/specgate/specgate/server"
 )
 
@@ -45,7 +40,7 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, free, err := newBackend(cfg, metrics)
+	backend, free, err := newBackend(cfg, metrics, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +62,11 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 		Faults:     script,
 		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
-	return &gateway{Server: front, backend: backend, free: free}, err
+	if err != nil {
+		free()
+		return nil, err
+	}
+	return &gateway{Server: front, backend: backend, free: free}, nil
 }
 
 // newTokens keeps the hashes of the accepted tokens, and what each is bound to.
@@ -84,51 +83,4 @@ func newTokens(accepted []config.Token) (auth.Tokens, error) {
 		}
 	}
 	return tokens, nil
-}
-
-// newBackend is the one upstream that the configuration has, or the embedded model where it has none.
-// free ends what it holds.
-func newBackend(cfg config.Config, metrics *telemetry.Metrics) (backend handlers.Backend, free func(), err error) {
-	if len(cfg.Upstreams) == 0 {
-		backend, err = localmodel.New(buildVersion())
-		return backend, func() {}, err
-	}
-	client, err := newUpstream(cfg, metrics)
-	if err != nil {
-		return nil, nil, err
-	}
-	return client, client.Close, nil
-}
-
-// newUpstream is the client of the one upstream.
-func newUpstream(cfg config.Config, metrics *telemetry.Metrics) (*upstream.Client, error) {
-	doc, err := contract.Load(gen.Spec)
-	if err != nil {
-		return nil, err
-	}
-	whole, err := contract.Compile(doc.Components.Schemas["Completion"], upstream.CompletionFacts()...)
-	if err != nil {
-		return nil, err
-	}
-	chunk, err := contract.Compile(doc.Components.Schemas["CompletionChunk"], upstream.ChunkFacts()...)
-	if err != nil {
-		return nil, err
-	}
-	for name, b := range cfg.Upstreams {
-		base, err := url.Parse(b.BaseURL)
-		if err != nil {
-			return nil, fmt.Errorf("upstreams.%s.base_url: %w", name, err)
-		}
-		return upstream.New(upstream.Options{
-			Name: name, Kind: b.Kind, BaseURL: base,
-			APIKey: b.APIKey.Reveal(), Organization: b.Organization, Project: b.Project,
-			Timeouts:    upstream.Timeouts(b.Timeouts),
-			MaxResponse: int(cfg.Upstream.MaxResponse),
-			MaxEvent:    int(cfg.Upstream.MaxEvent),
-			Completion:  whole,
-			Chunk:       chunk,
-			Repaired:    metrics.Repaired,
-		}), nil
-	}
-	return nil, errors.New("no upstream is configured")
 }

@@ -108,7 +108,7 @@ func TestListedErrors(t *testing.T) {
 	}
 }
 
-// The types of a violation are those that the checker and the server put into words.
+// The types of a violation are those that the checker, the server and the profiles put into words.
 func TestListedViolations(t *testing.T) {
 	t.Parallel()
 	checker, parameters := literals(t, "../../internal/contract"), literals(t, "../../server")
@@ -119,7 +119,8 @@ func TestListedViolations(t *testing.T) {
 		}
 	}
 	emitted = append(emitted, all(parameters, "violationsOf", "ofParameter", "describe")...)
-	emitted = without(emitted, "body", "item", "character") // a place, and nouns of messages
+	emitted = append(emitted, all(literals(t, "../../internal/profile"), "unsupported", "count")...)
+	emitted = without(emitted, "body", "item", "character", "prompt", "n") // places, and nouns of messages
 	if diff := cmp.Diff(without(listed(t, "Violation", "type")), emitted); diff != "" {
 		t.Errorf("(-listed +in the code):\n%s", diff)
 	}

@@ -140,7 +140,7 @@ func TestConfigCheckShowsNotices(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := invoke(t, "config check", map[string]string{"SPECGATE_CONFIG": file, "OPENAI_API_KEY": "sk-secret"})
-	want := result{0, "The configuration is valid.\n", "specgate: note: OPENAI_API_KEY is ignored: the upstream is the one in " + file + ", which does not refer to it\n"}
+	want := result{0, "The configuration is valid.\n", "specgate: note: OPENAI_API_KEY is ignored: the upstreams are those in " + file + ", which does not refer to it\n"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("config check (-want +got):\n%s", diff)
 	}

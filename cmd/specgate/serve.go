@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +62,7 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 	if err != nil {
 		return err
 	}
-	g, err := newGateway(cfg, logger)
+	g, err := newGateway(cfg, logger) //nolint:contextcheck // what runs for the gateway itself ends with free
 	if err != nil {
 		return errors.Join(err, closeAll(front, back))
 	}
@@ -76,12 +79,16 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 
 // inFrontOf says what answers, without the secrets that may stand in a URL.
 func inFrontOf(cfg config.Config) string {
-	for name, b := range cfg.Upstreams {
-		if u, err := url.Parse(b.BaseURL); err == nil {
-			return name + " at " + u.Redacted()
+	if len(cfg.Upstreams) == 0 {
+		return localmodel.Name
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(cfg.Upstreams)) {
+		if u, err := url.Parse(cfg.Upstreams[name].BaseURL); err == nil {
+			all = append(all, name+" at "+u.Redacted())
 		}
 	}
-	return localmodel.Name
+	return strings.Join(all, ", ")
 }
 
 // listen opens the two listeners; the second is nil where the configuration turns it off.

@@ -228,7 +228,8 @@ type CompletionRequest struct {
 
 	// Prompt What to complete: a text, a list of texts, a list of token ids, or a list of such lists;
 	// 2,048 prompts at most. One choice comes back for each prompt and each of `n`, with
-	// `index` = prompt × n + choice. An empty list counts as a list of texts.
+	// `index` = prompt × n + choice. An empty list counts as a list of texts. A model whose
+	// backend takes one prompt at a time may admit fewer prompts times `n`, and says so with 422.
 	//
 	//
 	// Example: Hello World
@@ -482,7 +483,8 @@ type ModelListObject string
 
 // Prompt What to complete: a text, a list of texts, a list of token ids, or a list of such lists;
 // 2,048 prompts at most. One choice comes back for each prompt and each of `n`, with
-// `index` = prompt × n + choice. An empty list counts as a list of texts.
+// `index` = prompt × n + choice. An empty list counts as a list of texts. A model whose
+// backend takes one prompt at a time may admit fewer prompts times `n`, and says so with 422.
 //
 // Example: Hello World
 type Prompt struct {
@@ -3023,6 +3025,8 @@ type CreateCompletionResponse200Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse400Headers the declared response headers of an HTTP 400 response for CreateCompletion
@@ -3036,6 +3040,8 @@ type CreateCompletionResponse400Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse401Headers the declared response headers of an HTTP 401 response for CreateCompletion
@@ -3060,6 +3066,8 @@ type CreateCompletionResponse404Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse405Headers the declared response headers of an HTTP 405 response for CreateCompletion
@@ -3074,6 +3082,8 @@ type CreateCompletionResponse405Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse408Headers the declared response headers of an HTTP 408 response for CreateCompletion
@@ -3087,6 +3097,8 @@ type CreateCompletionResponse408Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse413Headers the declared response headers of an HTTP 413 response for CreateCompletion
@@ -3100,6 +3112,8 @@ type CreateCompletionResponse413Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse415Headers the declared response headers of an HTTP 415 response for CreateCompletion
@@ -3113,6 +3127,8 @@ type CreateCompletionResponse415Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse422Headers the declared response headers of an HTTP 422 response for CreateCompletion
@@ -3126,6 +3142,8 @@ type CreateCompletionResponse422Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse429Headers the declared response headers of an HTTP 429 response for CreateCompletion
@@ -3139,6 +3157,8 @@ type CreateCompletionResponse429Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse500Headers the declared response headers of an HTTP 500 response for CreateCompletion
@@ -3152,6 +3172,8 @@ type CreateCompletionResponse500Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse502Headers the declared response headers of an HTTP 502 response for CreateCompletion
@@ -3166,6 +3188,8 @@ type CreateCompletionResponse502Headers struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse503Headers the declared response headers of an HTTP 503 response for CreateCompletion
@@ -3179,6 +3203,8 @@ type CreateCompletionResponse503Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponse504Headers the declared response headers of an HTTP 504 response for CreateCompletion
@@ -3193,6 +3219,8 @@ type CreateCompletionResponse504Headers struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // CreateCompletionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateCompletion
@@ -3206,6 +3234,8 @@ type CreateCompletionResponseDefaultHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 type CreateCompletionResponse struct {
@@ -3414,6 +3444,8 @@ type ListModelsResponse405Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // ListModelsResponse422Headers the declared response headers of an HTTP 422 response for ListModels
@@ -3427,6 +3459,8 @@ type ListModelsResponse422Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // ListModelsResponse429Headers the declared response headers of an HTTP 429 response for ListModels
@@ -3440,6 +3474,8 @@ type ListModelsResponse429Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // ListModelsResponse500Headers the declared response headers of an HTTP 500 response for ListModels
@@ -3453,6 +3489,8 @@ type ListModelsResponse500Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // ListModelsResponse502Headers the declared response headers of an HTTP 502 response for ListModels
@@ -3467,6 +3505,8 @@ type ListModelsResponse502Headers struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // ListModelsResponse503Headers the declared response headers of an HTTP 503 response for ListModels
@@ -3480,6 +3520,8 @@ type ListModelsResponse503Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // ListModelsResponse504Headers the declared response headers of an HTTP 504 response for ListModels
@@ -3494,6 +3536,8 @@ type ListModelsResponse504Headers struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // ListModelsResponseDefaultHeaders the declared response headers of an HTTP default response for ListModels
@@ -3507,6 +3551,8 @@ type ListModelsResponseDefaultHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 type ListModelsResponse struct {
@@ -3669,6 +3715,8 @@ type RetrieveModelResponse404Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponse405Headers the declared response headers of an HTTP 405 response for RetrieveModel
@@ -3683,6 +3731,8 @@ type RetrieveModelResponse405Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponse422Headers the declared response headers of an HTTP 422 response for RetrieveModel
@@ -3696,6 +3746,8 @@ type RetrieveModelResponse422Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponse429Headers the declared response headers of an HTTP 429 response for RetrieveModel
@@ -3709,6 +3761,8 @@ type RetrieveModelResponse429Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponse500Headers the declared response headers of an HTTP 500 response for RetrieveModel
@@ -3722,6 +3776,8 @@ type RetrieveModelResponse500Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponse502Headers the declared response headers of an HTTP 502 response for RetrieveModel
@@ -3736,6 +3792,8 @@ type RetrieveModelResponse502Headers struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponse503Headers the declared response headers of an HTTP 503 response for RetrieveModel
@@ -3749,6 +3807,8 @@ type RetrieveModelResponse503Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponse504Headers the declared response headers of an HTTP 504 response for RetrieveModel
@@ -3763,6 +3823,8 @@ type RetrieveModelResponse504Headers struct {
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
 	XShouldRetry                *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 // RetrieveModelResponseDefaultHeaders the declared response headers of an HTTP default response for RetrieveModel
@@ -3776,6 +3838,8 @@ type RetrieveModelResponseDefaultHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XSpecgateAttempts           *string
+	XSpecgateUpstream           *string
 }
 
 type RetrieveModelResponse struct {
@@ -4187,6 +4251,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateCompletionResponse400Headers
@@ -4252,6 +4330,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -4346,6 +4438,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 405:
 		var headers CreateCompletionResponse405Headers
@@ -4419,6 +4525,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers405 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateCompletionResponse408Headers
@@ -4484,6 +4604,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 413:
@@ -4551,6 +4685,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers CreateCompletionResponse415Headers
@@ -4616,6 +4764,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
@@ -4683,6 +4845,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateCompletionResponse429Headers
@@ -4749,6 +4925,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateCompletionResponse500Headers
@@ -4814,6 +5004,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 502:
@@ -4888,6 +5092,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XShouldRetry = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers502 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateCompletionResponse503Headers
@@ -4953,6 +5171,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 504:
@@ -5027,6 +5259,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XShouldRetry = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers504 = &headers
 	case true:
 		var headers CreateCompletionResponseDefaultHeaders
@@ -5092,6 +5338,20 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -5302,6 +5562,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers405 = &headers
 	case rsp.StatusCode == 422:
 		var headers ListModelsResponse422Headers
@@ -5367,6 +5641,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -5434,6 +5722,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListModelsResponse500Headers
@@ -5499,6 +5801,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 502:
@@ -5573,6 +5889,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 			}
 			headers.XShouldRetry = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers502 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListModelsResponse503Headers
@@ -5638,6 +5968,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 504:
@@ -5712,6 +6056,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 			}
 			headers.XShouldRetry = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers504 = &headers
 	case true:
 		var headers ListModelsResponseDefaultHeaders
@@ -5777,6 +6135,20 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -5987,6 +6359,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 405:
 		var headers RetrieveModelResponse405Headers
@@ -6060,6 +6446,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers405 = &headers
 	case rsp.StatusCode == 422:
 		var headers RetrieveModelResponse422Headers
@@ -6125,6 +6525,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -6192,6 +6606,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers RetrieveModelResponse500Headers
@@ -6257,6 +6685,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 502:
@@ -6331,6 +6773,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 			}
 			headers.XShouldRetry = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers502 = &headers
 	case rsp.StatusCode == 503:
 		var headers RetrieveModelResponse503Headers
@@ -6396,6 +6852,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 504:
@@ -6470,6 +6940,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 			}
 			headers.XShouldRetry = &value
 		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
+		}
 		response.Headers504 = &headers
 	case true:
 		var headers RetrieveModelResponseDefaultHeaders
@@ -6535,6 +7019,20 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateAttempts = &value
+		}
+		if values := rsp.Header.Values("x-specgate-upstream"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-upstream", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSpecgateUpstream = &value
 		}
 		response.HeadersDefault = &headers
 	}

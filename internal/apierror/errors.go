@@ -114,7 +114,7 @@ func RateLimited(after time.Duration) *Error {
 	return &Error{
 		Status: http.StatusTooManyRequests, Type: TypeRateLimit, Code: "rate_limit_exceeded",
 		Message: "Too many requests. Try again later.",
-		Header:  http.Header{"Retry-After": {strconv.Itoa(int((after + time.Second - 1) / time.Second))}},
+		Header:  http.Header{"Retry-After": {seconds(after)}},
 	}
 }
 
@@ -173,6 +173,29 @@ func UpstreamTimeout(cause error) *Error {
 // Overloaded is more in flight than the gateway takes.
 func Overloaded() *Error {
 	return unavailable("The gateway has too much in flight. Try again shortly.")
+}
+
+// Busy is a backend that has all that it may have at one time.
+func Busy(after time.Duration) *Error {
+	return withheld("The backend has too much in flight. Try again shortly.", after)
+}
+
+// CircuitOpen is a backend that failed too often, and is left alone for a while.
+func CircuitOpen(after time.Duration) *Error {
+	return withheld("No backend of the model can take requests at present. Try again shortly.", after)
+}
+
+// withheld is a request that no backend was asked about.
+func withheld(message string, after time.Duration) *Error {
+	e := unavailable(message)
+	e.Fate = Withheld
+	e.Header = http.Header{"Retry-After": {seconds(after)}}
+	return e
+}
+
+// seconds writes a time in whole seconds, at least one.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(max(1, int((d+time.Second-1)/time.Second)))
 }
 
 // ShuttingDown is a request that comes, or is still running, when the gateway ends.

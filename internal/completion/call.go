@@ -1,6 +1,9 @@
 package completion
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Principal is who makes a call, as far as handlers and the log care.
 type Principal interface {
@@ -22,9 +25,19 @@ type Call struct {
 	Principal   Principal // nil until authenticated
 
 	Model     string // what was asked for, once known
-	Upstream  string // the name of the backend that was asked, once one was
+	Upstream  string // the name of the backend that was asked last, once one was
+	Attempts  int    // how often a backend was asked
 	ErrorCode string // the code of the error that was answered, if one was
 	Fault     string // the name of the fault that was injected, if one was
+
+	Work *Work // what the backend has of the request at present; nil where nobody counts
+}
+
+// Work counts the requests to a backend that are made of one request: one, or several where it was
+// split. It is shared by all of them.
+type Work struct {
+	Sent  atomic.Int64 // that were handed to the backend
+	Begun atomic.Int64 // of these, those that it may have worked on
 }
 
 type callKey struct{}

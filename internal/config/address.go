@@ -1,12 +1,9 @@
 package config
 
 import (
-	"maps"
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -50,35 +47,6 @@ func collide(a, b string) bool {
 func wildcard(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
-}
-
-var backendName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-func (k *checks) upstreams(c Config) {
-	if len(c.Upstreams) > 1 {
-		k.add("upstreams", "has %d entries: at present one is accepted, to which every model id goes", len(c.Upstreams))
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
-		b, path := c.Upstreams[name], join("upstreams", name)
-		if !backendName.MatchString(name) {
-			k.add(path, "must have a name of 1 to 64 letters, digits, dots, dashes and underscores")
-		}
-		if message := baseURL(b.BaseURL, c.Listen); message != "" {
-			k.add(join(path, "base_url"), "%s", message)
-		}
-		k.headers(path, b)
-	}
-}
-
-// headers checks what is sent to the backend in headers. A key from a file often ends in a newline.
-func (k *checks) headers(path string, b Backend) {
-	for _, h := range []struct{ setting, value string }{
-		{"api_key", b.APIKey.Reveal()}, {"organization", b.Organization}, {"project", b.Project},
-	} {
-		if h.value != "" && !headerSafe.MatchString(h.value) {
-			k.add(join(path, h.setting), "holds a space, a line break or a character beyond ASCII, which no header can carry")
-		}
-	}
 }
 
 // baseURL says what is wrong with a base_url, without repeating it: it may hold a password.

@@ -53,6 +53,7 @@ func (f field) kind() string {
 		formSize:     "size",
 		formDuration: "duration",
 		formInteger:  "integer",
+		formNumber:   "number",
 		formBoolean:  "boolean",
 		formStrings:  "list of strings",
 	}[f.form]

@@ -38,7 +38,7 @@ func (l *loader) environmentBackend() {
 		if base != "" && !l.used[name] {
 			l.report(name, "upstreams", "is also in "+l.path+": unset the variable, or use it there as base_url: ${OPENAI_BASE_URL}")
 		}
-		l.ignored("the upstream is the one in " + l.path + ", which does not refer to it")
+		l.ignored("the upstreams are those in " + l.path + ", which does not refer to it")
 	case base == "":
 		l.ignored("OPENAI_BASE_URL is not set")
 	default:
@@ -85,7 +85,7 @@ func (l *loader) plainBases() {
 		b.BaseURL = strings.TrimRight(b.BaseURL, "/")
 		l.config.Upstreams[name] = b
 		if u, err := url.Parse(b.BaseURL); err == nil && u.Host != "" && u.Path == "" {
-			l.notice("upstreams.%s.base_url has no path: most servers have their API under /v1", name)
+			l.notice("%s has no path: most servers have their API under /v1", join(entry("upstreams", name), "base_url"))
 		}
 	}
 }

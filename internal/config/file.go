@@ -90,10 +90,10 @@ func (l *loader) section(node *yaml.Node, path string, v reflect.Value) {
 func (l *loader) entries(node *yaml.Node, path string, v reflect.Value) {
 	entries := reflect.MakeMap(v.Type())
 	l.mapping(node, path, func(key, value *yaml.Node) {
-		path, entry := join(path, key.Value), blank(v.Type().Elem())
+		path, one := entry(path, key.Value), blank(v.Type().Elem())
 		l.origins[path] = l.at(key)
-		l.value(value, path, formSection, entry)
-		entries.SetMapIndex(reflect.ValueOf(key.Value), entry)
+		l.value(value, path, formSection, one)
+		entries.SetMapIndex(reflect.ValueOf(key.Value), one)
 	})
 	v.Set(entries)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -18,6 +19,7 @@ const (
 	formSize
 	formDuration
 	formInteger
+	formNumber
 	formBoolean
 	formStrings // a list of strings
 	formItems   // a list of sections
@@ -35,6 +37,8 @@ func formOf(t reflect.Type) form {
 		return formDuration
 	case t.Kind() == reflect.Int:
 		return formInteger
+	case t.Kind() == reflect.Float64:
+		return formNumber
 	case t.Kind() == reflect.Bool:
 		return formBoolean
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
@@ -84,6 +88,10 @@ func blank(section reflect.Type) reflect.Value {
 		v.Set(reflect.ValueOf(Default()))
 	case reflect.TypeFor[Backend]():
 		v.Set(reflect.ValueOf(DefaultBackend()))
+	case reflect.TypeFor[Model]():
+		v.Set(reflect.ValueOf(DefaultModel()))
+	case reflect.TypeFor[Target]():
+		v.Set(reflect.ValueOf(DefaultTarget()))
 	}
 	return v
 }
@@ -103,7 +111,7 @@ func walk(section reflect.Value, path string, visit func(path string, f field, v
 			}
 		case formEntries:
 			for _, name := range names(v) {
-				walk(v.MapIndex(reflect.ValueOf(name)), join(path, name), visit)
+				walk(v.MapIndex(reflect.ValueOf(name)), entry(path, name), visit)
 			}
 		}
 	}
@@ -114,6 +122,14 @@ func join(path, name string) string {
 		return name
 	}
 	return path + "." + name
+}
+
+// entry is join for a name of the operator's choice, in which there may be dots.
+func entry(path, name string) string {
+	if strings.ContainsAny(name, `.[]"`) {
+		return path + "[" + strconv.Quote(name) + "]"
+	}
+	return join(path, name)
 }
 
 func place(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
@@ -130,6 +146,9 @@ func names(entries reflect.Value) []string {
 func sample() reflect.Value {
 	c := Default()
 	c.Upstreams = map[string]Backend{"NAME": DefaultBackend()}
+	model := DefaultModel()
+	model.Targets = []Target{DefaultTarget()}
+	c.Models = map[string]Model{"NAME": model}
 	c.Auth.Tokens = []Token{{}}
 	return reflect.ValueOf(c)
 }
@@ -142,6 +161,7 @@ var parsers = map[form]func(string) (any, error){
 	formSize:     func(text string) (any, error) { return ParseSize(text) },
 	formDuration: func(text string) (any, error) { return parseDuration(text) },
 	formInteger:  func(text string) (any, error) { return parseInteger(text) },
+	formNumber:   func(text string) (any, error) { return parseNumber(text) },
 	formBoolean:  func(text string) (any, error) { return parseBoolean(text) },
 }
 
@@ -157,6 +177,14 @@ func parseInteger(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		return 0, errors.New("is not an integer: write digits alone, such as 4096")
+	}
+	return n, nil
+}
+
+func parseNumber(text string) (float64, error) {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+		return 0, errors.New("is not a number: write digits, such as 0.1")
 	}
 	return n, nil
 }
@@ -179,6 +207,8 @@ func render(v reflect.Value) string {
 		return renderDuration(value)
 	case int:
 		return strconv.Itoa(value)
+	case float64:
+		return strconv.FormatFloat(value, 'g', -1, 64)
 	case bool:
 		return strconv.FormatBool(value)
 	case []string:

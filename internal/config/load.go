@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -135,10 +137,29 @@ func (l *loader) finish() {
 	if len(l.config.Upstreams) == 0 && !l.knownToFail("upstreams") {
 		l.notice("no upstream is set, so the embedded test model specgate-1 answers: OPENAI_BASE_URL (with /v1), or base_url under upstreams.NAME in the file, puts a backend in its place")
 	}
+	l.idle()
 	for _, p := range l.config.problems() {
 		if !l.knownToFail(p.Setting) {
 			p.Origin = l.origin(p.Setting)
 			l.problems = append(l.problems, p)
+		}
+	}
+}
+
+// idle gives notice of what is set and comes to nothing.
+func (l *loader) idle() {
+	if len(l.config.Models) == 0 {
+		for _, section := range []string{"retry", "breaker", "health"} {
+			if l.origins[section] != "" {
+				l.notice("%s is set, and has no effect without models: every request goes to the one upstream, once", section)
+			}
+		}
+		return
+	}
+	used := l.config.Targeted()
+	for _, name := range slices.Sorted(maps.Keys(l.config.Upstreams)) {
+		if !used[name] {
+			l.notice("%s is the target of no model, so it gets no requests", entry("upstreams", name))
 		}
 	}
 }

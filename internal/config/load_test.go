@@ -68,7 +68,21 @@ upstreams:
     organization: org-2
     project: proj_3
     timeouts: {connect: 1s, first_byte: 2m, idle: 1h30m, total: 0}
-upstream: {max_response: 1GiB, max_event: 2 MiB}
+    fanout_max: 16
+    fanout_width: 2
+    max_concurrent: 64
+    max_queue: 0
+    queue_timeout: 3s
+models:
+  "llama3.1:8b":
+    targets:
+      - {upstream: gpu, model: meta-llama/Llama-3.1-8B, weight: 3}
+      - {upstream: gpu, priority: 2}
+  "instruct-*": {targets: [{upstream: gpu}], unsupported: pass}
+retry: {attempts: 3, budget: 0.25, on_reset: true}
+breaker: {failures: 7, window: 1m, open: 2s}
+health: {interval: 0, timeout: 1s, path: /health}
+upstream: {expose: true, max_response: 1GiB, max_event: 2 MiB}
 limits: {body: 1024, inflight_bytes: 8KiB, max_concurrent: 7, header_timeout: 1s, body_timeout: 500ms}
 stream: {keepalive: 0, write_timeout: 4s}
 shutdown: {delay: 5s, drain: 6s}
@@ -83,9 +97,21 @@ shutdown: {delay: 5s, drain: 6s}
 		}},
 		Upstreams: map[string]config.Backend{"gpu": {
 			Kind: "custom", BaseURL: "https://gpu.internal/openai/v1", APIKey: config.NewSecret("sk-1"), Organization: "org-2", Project: "proj_3",
-			Timeouts: config.Timeouts{Connect: time.Second, FirstByte: 2 * time.Minute, Idle: 90 * time.Minute},
+			Timeouts:  config.Timeouts{Connect: time.Second, FirstByte: 2 * time.Minute, Idle: 90 * time.Minute},
+			FanoutMax: 16, FanoutWidth: 2,
+			MaxConcurrent: 64, QueueTimeout: 3 * time.Second,
 		}},
-		Upstream: config.Upstream{MaxResponse: 1 << 30, MaxEvent: 2 << 20},
+		Models: map[string]config.Model{
+			"llama3.1:8b": {Unsupported: "refuse", Targets: []config.Target{
+				{Upstream: "gpu", Model: "meta-llama/Llama-3.1-8B", Weight: 3, Priority: 1},
+				{Upstream: "gpu", Weight: 1, Priority: 2},
+			}},
+			"instruct-*": {Targets: []config.Target{{Upstream: "gpu", Weight: 1, Priority: 1}}, Unsupported: "pass"},
+		},
+		Retry:    config.Retry{Attempts: 3, Budget: 0.25, OnReset: true},
+		Breaker:  config.Breaker{Failures: 7, Window: time.Minute, Open: 2 * time.Second},
+		Health:   config.Health{Timeout: time.Second, Path: "/health"},
+		Upstream: config.Upstream{Expose: true, MaxResponse: 1 << 30, MaxEvent: 2 << 20},
 		Limits:   config.Limits{Body: 1024, InflightBytes: 8192, MaxConcurrent: 7, HeaderTimeout: time.Second, BodyTimeout: 500 * time.Millisecond},
 		Stream:   config.Stream{WriteTimeout: 4 * time.Second},
 		Shutdown: config.Shutdown{Delay: 5 * time.Second, Drain: 6 * time.Second},
@@ -203,11 +229,18 @@ func TestLoadGivesNotice(t *testing.T) {
 		want       []string
 	}{
 		{"a key alone", backend, env{"OPENAI_API_KEY": "k", "OPENAI_ORG_ID": "o"}, []string{
-			"OPENAI_API_KEY is ignored: the upstream is the one in FILE, which does not refer to it",
-			"OPENAI_ORG_ID is ignored: the upstream is the one in FILE, which does not refer to it",
+			"OPENAI_API_KEY is ignored: the upstreams are those in FILE, which does not refer to it",
+			"OPENAI_ORG_ID is ignored: the upstreams are those in FILE, which does not refer to it",
 		}},
 		{"a key that the file uses", "upstreams:\n  gpu:\n    base_url: http://gpu/v1\n    api_key: ${OPENAI_API_KEY}\n", env{"OPENAI_API_KEY": "k"}, nil},
 		{"an address that the file uses", "upstreams:\n  gpu:\n    base_url: ${OPENAI_BASE_URL}\n", env{"OPENAI_BASE_URL": "http://gpu/v1"}, nil},
+		{"retries without models", backend + "retry: {attempts: 3}\nhealth:\n  interval: 1s\n", nil, []string{
+			"retry is set, and has no effect without models: every request goes to the one upstream, once",
+			"health is set, and has no effect without models: every request goes to the one upstream, once",
+		}},
+		{"an upstream of no model", "upstreams:\n  a: {base_url: http://a/v1}\n  b.1: {base_url: http://b/v1}\nmodels: {m: {targets: [{upstream: a}]}}\n", nil, []string{
+			`upstreams["b.1"] is the target of no model, so it gets no requests`,
+		}},
 		{"no backend", "log: {level: warn}\n", nil, []string{embedded}},
 		{"no backend, by name", "upstreams: {}\n", nil, []string{embedded}},
 		{"no path", "", env{"OPENAI_BASE_URL": "http://gpu:8000/"}, []string{
@@ -305,8 +338,37 @@ func TestLoadRefusesFiles(t *testing.T) {
 		}},
 		{"two documents", backend + "---\nlisten: 127.0.0.1:1\n", nil, []string{"FILE:2: this is not YAML: a second document begins here: a file holds one"}},
 		{"two backends", "upstreams:\n  a: {base_url: http://a/v1}\n  b: {base_url: http://b/v1}\n", nil, []string{
-			"FILE:1: upstreams has 2 entries: at present one is accepted, to which every model id goes",
+			"FILE:1: upstreams has 2 entries, and nothing says which of them gets a request: write models, such as models: {\"*\": {targets: [{upstream: a}]}}",
 		}},
+		{"models without a backend", "models:\n  m: {targets: [{upstream: gpu}]}\n", nil, []string{
+			"FILE:1: models is set, and there is no upstream for it: add one under upstreams, with its base_url",
+		}},
+		{"all that is wrong with models", backend + `models:
+  "a.b":
+    targets:
+      - {upstream: gpuu, weight: 0}
+      - {upstream: elsewhere, priority: 0}
+      - {weight: many}
+  "x**": {targets: []}
+  m: {target: [{upstream: gpu}]}
+`, nil, []string{
+			`FILE:7: models["a.b"].targets[2].weight is not an integer: write digits alone, such as 4096`,
+			`FILE:9: models.m.target is not a setting; did you mean models.m.targets?`,
+			`FILE:5: models["a.b"].targets[0].upstream is "gpuu", and no upstream is called that; did you mean gpu?`,
+			`FILE:5: models["a.b"].targets[0].weight is 0: it must be 1 to 1000000; leave out a target that is to get nothing`,
+			`FILE:6: models["a.b"].targets[1].upstream is "elsewhere", and no upstream is called that; there is gpu`,
+			`FILE:6: models["a.b"].targets[1].priority is 0: it must be at least 1, which is asked first`,
+			`FILE:7: models["a.b"].targets[2].upstream is missing: name one of gpu`,
+			`FILE:8: models.x** has two asterisks in a row: one stands for any characters`,
+			`FILE:8: models.x**.targets is empty: name at least one backend, such as [{upstream: gpu}]`,
+		}},
+		{"retries", backend + "retry: {attempts: 0, budget: 2}\nbreaker: {failures: -1, window: 0}\nhealth: {path: models}\n", nil, []string{
+			"FILE:2: retry.attempts is 0: it must be 1, which turns retries off, to 10",
+			"FILE:2: retry.budget is 2: it must be a share of 0 to 1, such as 0.1",
+			"FILE:3: breaker.failures is -1: it must be at least 0",
+			"FILE:4: health.path must begin with a slash, and have no space or # in it, such as /models",
+		}},
+		{"a budget that is none", backend + "retry: {budget: NaN}\n", nil, []string{"FILE:2: retry.budget is not a number: write digits, such as 0.1"}},
 		{"a backend in both", backend, env{"OPENAI_BASE_URL": "http://elsewhere/v1"}, []string{
 			"OPENAI_BASE_URL: upstreams is also in FILE: unset the variable, or use it there as base_url: ${OPENAI_BASE_URL}",
 		}},

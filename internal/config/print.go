@@ -48,8 +48,7 @@ func (p printer) section(path string, v reflect.Value) *yaml.Node {
 func (p printer) entries(path string, v reflect.Value) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, name := range names(v) {
-		entry := p.node(join(path, name), v.MapIndex(reflect.ValueOf(name)))
-		node.Content = append(node.Content, text(name), entry)
+		node.Content = append(node.Content, text(name), p.node(entry(path, name), v.MapIndex(reflect.ValueOf(name))))
 	}
 	return node
 }
@@ -70,6 +69,8 @@ func (p printer) scalar(path string, f form, v reflect.Value) *yaml.Node {
 	switch f {
 	case formInteger:
 		node.Tag = "!!int"
+	case formNumber:
+		node.Tag = "!!float"
 	case formBoolean:
 		node.Tag = "!!bool"
 	}

@@ -62,12 +62,16 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		backend,
 		backend + "log:\nlimits: {body: 1024, inflight_bytes: 1 GiB, max_concurrent: \"${N}\"}\n",
 		backend + "stream: {keepalive: 0, write_timeout: 1m30s}\nauth: {tokens: [{token: a, models: [\"*\"]}]}\n",
+		backend + "models:\n  \"a.b:*\": {targets: [{upstream: gpu, weight: 3}, {upstream: gpu, priority: \"${N}\", model: m}]}\n",
+		backend + "retry: {attempts: 1, budget: 0.5, on_reset: true}\nhealth: {interval: 0}\n",
 		backend + "faults: {file: faults.yaml, allow: true}\n",
 		backend + "faults: {allow: \"${YES}\"}\n",
 		backend + "limits:\n  body: ${SIZE}\n  header_timeout: ${TIME}\nlog:\n  level: ${LEVEL}\n",
 	}
 	refused := []string{
 		"listn: x\n",
+		backend + "retry: {budget: much}\n",
+		backend + "models: {m: {targets: [{upstreams: gpu}]}}\n",
 		backend + "limits: {body: 16MB}\n",
 		backend + "limits: {body: -1}\n",
 		backend + "limits: {max_concurrent: many}\n",
@@ -128,6 +132,8 @@ func TestYAMLIsReadAsItWasWritten(t *testing.T) {
 listen: 127.0.0.1:1
 auth: {tokens: [{name: "no", sha256: "${DIGEST}", models: ["$${m}", "1"]}]}
 upstreams: {gpu: {base_url: http://gpu/v1, api_key: "${KEY}", timeouts: {idle: 90m}}}
+models: {"a.b": {targets: [{upstream: gpu, weight: 3}]}}
+retry: {budget: 0.25}
 limits: {body: 1MiB}
 `)
 	before := load(t, file, map[string]string{"log.level": "warn"}, env{"DIGEST": testDigest, "KEY": "sk-1", "SPECGATE_OPS_LISTEN": "127.0.0.1:2"})
@@ -140,7 +146,7 @@ limits: {body: 1MiB}
 	}
 	for _, line := range []string{
 		"listen: 127.0.0.1:1 # " + file + ":2\n", "ops_listen: 127.0.0.1:2 # SPECGATE_OPS_LISTEN\n",
-		"level: warn # --log-level\n", "format: text\n", "idle: 1h30m # ", "api_key: '[redacted]' # ",
+		"level: warn # --log-level\n", "format: text\n", "idle: 1h30m # ", "weight: 3 # ", "budget: 0.25 # ", "priority: 1\n", "api_key: '[redacted]' # ",
 	} {
 		if !strings.Contains(string(text), line) {
 			t.Errorf("no %q in\n%s", line, text)

@@ -39,6 +39,7 @@ var scalarSchemas = map[form]func() map[string]any{
 		)
 	},
 	formInteger: func() map[string]any { return anyOf(map[string]any{"type": "integer"}) },
+	formNumber:  func() map[string]any { return anyOf(map[string]any{"type": "number"}) },
 	formBoolean: func() map[string]any { return anyOf(map[string]any{"type": "boolean"}) },
 }
 
@@ -53,7 +54,7 @@ func schemaOf(v reflect.Value) map[string]any {
 	case formEntries:
 		return map[string]any{
 			"type":                 []string{"object", "null"},
-			"propertyNames":        map[string]any{"pattern": backendName.String()},
+			"propertyNames":        namesSchema(v.Type().Elem()),
 			"additionalProperties": sectionSchema(blank(v.Type().Elem())),
 		}
 	case formItems, formStrings:
@@ -61,6 +62,14 @@ func schemaOf(v reflect.Value) map[string]any {
 	default:
 		return scalarSchemas[f]()
 	}
+}
+
+// namesSchema is what the entries of a kind may be called.
+func namesSchema(entry reflect.Type) map[string]any {
+	if entry == reflect.TypeFor[Model]() {
+		return map[string]any{"minLength": 1, "maxLength": maxModelID}
+	}
+	return map[string]any{"pattern": backendName.String()}
 }
 
 func sectionSchema(v reflect.Value) map[string]any {
@@ -87,6 +96,8 @@ func defaultOf(f field, v reflect.Value) any {
 	switch f.form {
 	case formInteger:
 		return v.Int()
+	case formNumber:
+		return v.Float()
 	case formBoolean:
 		return v.Bool()
 	default:

@@ -23,6 +23,8 @@ func (c Config) problems() []Problem {
 	k.addresses(c)
 	k.tokens(c.Auth.Tokens)
 	k.upstreams(c)
+	k.models(c)
+	k.retries(c)
 	k.limits(c)
 	k.faults(c)
 	rank := map[string]int{}
@@ -145,6 +147,13 @@ func (k *checks) limits(c Config) {
 func (k *checks) faults(c Config) {
 	if c.Faults.File != "" && !c.Faults.Allow && !loopback(c.Listen) {
 		k.add("faults.file", "is set, and others can reach listen (%s): listen on 127.0.0.1, or set faults.allow to true", c.Listen)
+	}
+}
+
+// more is for times that have no meaning at 0.
+func (k *checks) more(setting string, d time.Duration) {
+	if d == 0 {
+		k.add(setting, "must be more than 0, such as 10s")
 	}
 }
 

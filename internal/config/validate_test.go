@@ -58,6 +58,8 @@ func TestValidateAccepts(t *testing.T) {
 			c.Listen, c.Auth.Tokens = ":8420", []config.Token{token("a")}
 			c.Faults = config.Faults{File: "faults.yaml", Allow: true}
 		},
+		"breaker off":  func(c *config.Config) { c.Breaker = config.Breaker{} },
+		"health off":   func(c *config.Config) { c.Health = config.Health{} },
 		"timeouts off": change(func(b *config.Backend) { b.Timeouts = config.Timeouts{} }),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +109,7 @@ func TestValidateRefuses(t *testing.T) {
 			c.Auth.Tokens[0].Models = []string{"m", ""}
 		}, "auth.tokens[0].models[1] is empty: give it a value or remove it"},
 		{"name of a backend", func(c *config.Config) { c.Upstreams = map[string]config.Backend{"a b": c.Upstreams["gpu"]} }, "upstreams.a b must have a name of 1 to 64 letters, digits, dots, dashes and underscores"},
-		{"kind", change(func(b *config.Backend) { b.Kind = "vllm" }), `upstreams.gpu.kind is "vllm": it must be custom`},
+		{"kind", change(func(b *config.Backend) { b.Kind = "vlm" }), `upstreams.gpu.kind is "vlm": it must be custom, openai, vllm, llamacpp, ollama, sglang, tgi or specgate`},
 		{"no address", base(""), "upstreams.gpu.base_url is missing: give the address of the server's API, such as http://127.0.0.1:8000/v1"},
 		{"no scheme", base("gpu:8000/v1"), notURL},
 		{"no host", base("http:///v1"), notURL},
@@ -123,6 +125,9 @@ func TestValidateRefuses(t *testing.T) {
 		}, itself},
 		{"key with a newline", change(func(b *config.Backend) { b.APIKey = config.NewSecret("sk-1\n") }), "upstreams.gpu.api_key holds a space, a line break or a character beyond ASCII, which no header can carry"},
 		{"negative timeout", change(func(b *config.Backend) { b.Timeouts.Idle = -time.Second }), "upstreams.gpu.timeouts.idle is negative: give the time to wait, such as 30s"},
+		{"negative limit", change(func(b *config.Backend) { b.MaxConcurrent = -1 }), "upstreams.gpu.max_concurrent is -1: it must be at least 0"},
+		{"breaker without a window", func(c *config.Config) { c.Breaker.Window = 0 }, "breaker.window must be more than 0, such as 10s"},
+		{"health without end", func(c *config.Config) { c.Health.Timeout = 0 }, "health.timeout must be more than 0, such as 10s"},
 		{"no event", func(c *config.Config) { c.Upstream.MaxEvent = 0 }, "upstream.max_event must be more than 0, such as 16MiB"},
 		{"no body", func(c *config.Config) { c.Limits.Body = 0 }, "limits.body must be more than 0, such as 16MiB"},
 		{"less in flight than a body", func(c *config.Config) { c.Limits.InflightBytes = 1 << 20 }, "limits.inflight_bytes is 1MiB, less than limits.body (16MiB): a body of that size could never be accepted"},
@@ -162,7 +167,7 @@ func TestValidateGivesEveryProblem(t *testing.T) {
 		settings = append(settings, p.Setting)
 	}
 	want := []string{
-		"listen", "log.level", "log.format", "upstreams.gpu.base_url", "upstream.max_response", "upstream.max_event",
+		"listen", "log.level", "log.format", "upstreams.gpu.base_url", "retry.attempts", "upstream.max_response", "upstream.max_event",
 		"limits.body", "limits.max_concurrent", "limits.header_timeout", "limits.body_timeout", "stream.write_timeout",
 	}
 	if diff := cmp.Diff(want, settings); diff != "" {

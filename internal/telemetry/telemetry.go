@@ -31,13 +31,16 @@ func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 // Metrics are the instruments. Their labels take few values each: a route of the contract, never a
 // path; a code of ours, never a backend's own.
 type Metrics struct {
+	registry prometheus.Registerer
 	requests *prometheus.CounterVec
 	repairs  *prometheus.CounterVec
+	attempts *prometheus.CounterVec
 }
 
 // NewMetrics makes the instruments and registers them.
 func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
+		registry: registry,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "specgate_requests_total",
 			Help: "Requests that were answered or given up, by route, status and error code; a caller who left counts as 499, and a stream that broke has status 200 and a code.",
@@ -46,8 +49,12 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 			Name: "specgate_upstream_repairs_total",
 			Help: "Answers of a backend that broke the contract and were repaired, by upstream and kind of deviation.",
 		}, []string{"upstream", "kind"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "specgate_upstream_attempts_total",
+			Help: "Requests to a backend that are over, by upstream and outcome; withheld ones were not sent.",
+		}, []string{"upstream", "outcome"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.repairs} {
+	for _, c := range []prometheus.Collector{m.requests, m.repairs, m.attempts} {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

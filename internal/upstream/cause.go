@@ -27,18 +27,32 @@ func (x *exchange) failure(err error) error {
 	var tooSlow *slow
 	switch {
 	case errors.As(cause, &tooSlow):
-		return apierror.UpstreamTimeout(cause)
+		return x.fated(apierror.UpstreamTimeout(cause))
 	case errors.Is(cause, context.DeadlineExceeded), cause == nil && timedOut(err):
-		return apierror.UpstreamTimeout(errors.New("a deadline passed"))
+		return x.fated(apierror.UpstreamTimeout(errors.New("a deadline passed")))
+	case cause != nil && !x.connected:
+		return apierror.WithFate(apierror.NotSent, fmt.Errorf("reach %s: %w", x.name, cause))
 	case cause != nil:
 		return fmt.Errorf("ask %s: %w", x.name, cause)
 	case unreachable(err):
-		return apierror.Upstream(msgUnreachable, loggable(err))
+		return x.fated(apierror.Upstream(msgUnreachable, loggable(err)))
+	case brokeOff(err) && !x.begun.Load():
+		e := apierror.Upstream(msgBrokeOff, loggable(err))
+		e.Fate = apierror.NoAnswer
+		return x.fated(e)
 	case brokeOff(err):
-		return apierror.Upstream(msgBrokeOff, loggable(err))
+		return x.fated(apierror.Upstream(msgBrokeOff, loggable(err)))
 	default:
-		return apierror.Upstream(msgUnreadable, loggable(err))
+		return x.fated(apierror.Upstream(msgUnreadable, loggable(err)))
 	}
+}
+
+// fated marks an error as one of a request that was not sent, if it was not.
+func (x *exchange) fated(e *apierror.Error) *apierror.Error {
+	if !x.connected {
+		e.Fate = apierror.NotSent
+	}
+	return e
 }
 
 // unreadable is failure for a body that came and makes no sense.

@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/specgate/specgate/internal/apierror"
-	"github.com/specgate/specgate/internal/completion"
 )
 
 // exchange is one request and its answer. It belongs to one goroutine, which closes it.
@@ -22,11 +22,13 @@ type exchange struct {
 	watch    watch
 	response *http.Response
 	body     io.Reader // the answer's body, decoded; nil until decode
+
+	connected bool        // whether there was a connection to send the request on
+	begun     atomic.Bool // whether a byte of the answer has come
 }
 
 // open sends a request and returns once the headers of the answer are there, whatever they say.
 func (c *Client) open(ctx context.Context, what call) (*exchange, error) {
-	completion.CallOf(ctx).Upstream = c.options.Name
 	x := &exchange{name: c.options.Name, stages: c.stages}
 	x.watch.total, x.watch.started = &c.stages.total, time.Now()
 	x.ctx, x.watch.end = context.WithCancelCause(ctx)
@@ -48,12 +50,19 @@ func (x *exchange) roundTrip(c *Client, what call) (err error) {
 	return nil
 }
 
-// trace moves the watch from one stage to the next. net/http calls both hooks on the goroutine that
-// waits for the answer, and both again where it takes another connection.
+// trace moves the watch from one stage to the next. net/http calls the first two hooks on the goroutine
+// that waits for the answer, and both again where it takes another connection.
 func (x *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { x.watch.start(&x.stages.connect) },
-		GotConn: func(httptrace.GotConnInfo) { x.watch.start(&x.stages.firstByte) },
+		GetConn: func(string) {
+			x.connected = false
+			x.watch.start(&x.stages.connect)
+		},
+		GotConn: func(httptrace.GotConnInfo) {
+			x.connected = true
+			x.watch.start(&x.stages.firstByte)
+		},
+		GotFirstResponseByte: func() { x.begun.Store(true) }, // on a goroutine of the connection's
 	}
 }
 

@@ -46,7 +46,11 @@ func (x *exchange) refusal() error {
 	if err != nil {
 		return err
 	}
-	return refused(status, x.response.Header, complaintIn(body))
+	e := refused(status, x.response.Header, complaintIn(body))
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		e.Fate = apierror.TurnedAway
+	}
+	return e
 }
 
 // words reads the body of an error as far as it goes: one that stalls, breaks off or comes in an unknown

@@ -78,9 +78,6 @@ func TestRequestToTheByte(t *testing.T) {
 			if diff := cmp.Diff(string(body), string(got.Body)); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
-			if test.call.Upstream != "main" {
-				t.Errorf("Call.Upstream = %q", test.call.Upstream)
-			}
 		})
 	}
 }

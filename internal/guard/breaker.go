@@ -1,0 +1,141 @@
+package guard
+
+import (
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// Breaker says when a backend that fails is left alone: after so many failures within Window, where
+// they are at least half of what was asked, nothing goes to it for Open. Then one request may try.
+// Failures of 0 is never.
+type Breaker struct {
+	Failures int
+	Window   time.Duration
+	Open     time.Duration
+}
+
+// verdict is what a request says of the backend.
+type verdict int
+
+const (
+	sound  verdict = iota // it works
+	faulty                // it does not
+	silent                // nothing can be said
+)
+
+var (
+	errFaulty = errors.New("the backend is at fault")
+	errSilent = errors.New("the backend is not to blame")
+)
+
+func (v verdict) err() error { return [...]error{nil, errFaulty, errSilent}[v] }
+
+// breaker is a circuit breaker in which a request counts when it ends, and not when it began: one that
+// fails after minutes would lie before any window.
+type breaker struct {
+	circuit *gobreaker.TwoStepCircuitBreaker[struct{}] // nil where there is none
+	until   atomic.Pointer[time.Time]                  // when an open circuit is half open
+	trying  atomic.Bool                                // whether a half-open circuit has its one request out
+}
+
+// buckets is how finely a window rolls.
+const buckets = 10
+
+func newBreaker(o Options) *breaker {
+	b := &breaker{}
+	if o.Breaker.Failures <= 0 {
+		return b
+	}
+	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:         o.Name,
+		Interval:     o.Breaker.Window,
+		BucketPeriod: max(o.Breaker.Window/buckets, 1),
+		Timeout:      o.Breaker.Open,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return int(c.TotalFailures) >= o.Breaker.Failures && 2*c.TotalFailures >= c.TotalFailures+c.TotalSuccesses
+		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errSilent) },
+		OnStateChange: func(name string, _, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				until := time.Now().Add(o.Breaker.Open)
+				b.until.Store(&until)
+			}
+			o.Logger.Warn("circuit of an upstream", slog.String("upstream", name), slog.String("state", to.String()))
+		},
+	})
+	return b
+}
+
+// state is that of the circuit, as Guard.Circuit has it.
+func (b *breaker) state() int {
+	if b.circuit == nil {
+		return int(gobreaker.StateClosed)
+	}
+	return int(b.circuit.State())
+}
+
+// wait is how long nothing is let through; 0 where something may be. A circuit that has its one
+// request out says a second: nobody knows.
+func (b *breaker) wait() time.Duration {
+	switch gobreaker.State(b.state()) {
+	case gobreaker.StateOpen:
+		return max(time.Until(*b.until.Load()), 1)
+	case gobreaker.StateHalfOpen:
+		if b.trying.Load() {
+			return time.Second
+		}
+	}
+	return 0
+}
+
+// ticket is one request that may pass. It belongs to one goroutine.
+type ticket struct {
+	breaker *breaker
+	trial   func(error) // tells of the one request of a half-open circuit; nil for every other
+}
+
+// enter gives a ticket, or reports that nothing may pass.
+func (b *breaker) enter() (t ticket, ok bool) {
+	if b.circuit == nil || b.circuit.State() == gobreaker.StateClosed {
+		return ticket{breaker: b}, true
+	}
+	done, err := b.circuit.Allow()
+	if err != nil {
+		return ticket{}, false
+	}
+	b.trying.Store(true)
+	return ticket{b, done}, true
+}
+
+// tell says what the request says of the backend. After the first time, a trial is a request like any.
+func (t *ticket) tell(v verdict) {
+	if t.trial == nil {
+		t.breaker.count(v)
+		return
+	}
+	t.trial(v.err())
+	t.trial = nil
+	t.breaker.trying.Store(false)
+}
+
+// answered says that the backend has begun to answer, which is enough for a trial: a stream may last
+// for hours.
+func (t *ticket) answered() {
+	if t.trial != nil {
+		t.tell(sound)
+	}
+}
+
+// count is for requests of a closed circuit.
+func (b *breaker) count(v verdict) {
+	if b.circuit == nil || b.circuit.State() != gobreaker.StateClosed {
+		return
+	}
+	if done, err := b.circuit.Allow(); err == nil {
+		done(v.err())
+	}
+}

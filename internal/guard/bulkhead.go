@@ -1,0 +1,79 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/specgate/specgate/internal/apierror"
+)
+
+// afterFull is how long a caller is told to wait where all places are taken: nobody knows when one
+// will be free.
+const afterFull = time.Second
+
+var errWaited = errors.New("no place became free in time")
+
+// bulkhead holds a backend to so many requests at one time, and lets some wait in their order.
+type bulkhead struct {
+	name     string
+	places   *semaphore.Weighted // nil for no limit
+	most     int64
+	maxQueue int64
+	patience time.Duration
+
+	inFlight, queued atomic.Int64
+}
+
+func newBulkhead(o Options) *bulkhead {
+	b := &bulkhead{name: o.Name, most: int64(o.MaxConcurrent), maxQueue: int64(o.MaxQueue), patience: o.QueueTimeout}
+	if b.most > 0 {
+		b.places = semaphore.NewWeighted(b.most)
+	}
+	return b
+}
+
+func (b *bulkhead) full() bool { return b.places != nil && b.inFlight.Load() >= b.most }
+
+// enter takes a place, and leave gives it back.
+func (b *bulkhead) enter(ctx context.Context) error {
+	if b.places != nil && !b.places.TryAcquire(1) {
+		if err := b.queue(ctx); err != nil {
+			return err
+		}
+	}
+	b.inFlight.Add(1)
+	return nil
+}
+
+func (b *bulkhead) leave() {
+	b.inFlight.Add(-1)
+	if b.places != nil {
+		b.places.Release(1)
+	}
+}
+
+// queue waits for a place.
+func (b *bulkhead) queue(ctx context.Context) error {
+	defer b.queued.Add(-1)
+	if b.queued.Add(1) > b.maxQueue {
+		return apierror.Busy(afterFull)
+	}
+	waiting := ctx
+	if b.patience > 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeoutCause(ctx, b.patience, errWaited)
+		defer cancel()
+	}
+	if err := b.places.Acquire(waiting, 1); err == nil {
+		return nil
+	}
+	if cause := context.Cause(waiting); !errors.Is(cause, errWaited) {
+		return fmt.Errorf("wait for %s: %w", b.name, cause)
+	}
+	return apierror.Busy(afterFull)
+}

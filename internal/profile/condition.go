@@ -1,0 +1,88 @@
+package profile
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/specgate/specgate/internal/rawjson"
+)
+
+// condition is what a deviation is about. holds is given the field's JSON, nil where it is absent, and
+// the default that the contract publishes, nil where there is none.
+type condition struct {
+	name  string // as docs/backends.md has it
+	holds func(raw, published json.RawMessage) bool
+}
+
+var (
+	isNull      = condition{"null", func(raw, _ json.RawMessage) bool { return string(raw) == "null" }}
+	isUnset     = condition{"absent or null", func(raw, _ json.RawMessage) bool { return unset(raw) }}
+	isAsked     = condition{"asks for something", asks}
+	isIdle      = condition{"there, and asks for nothing", func(raw, published json.RawMessage) bool { return raw != nil && !asks(raw, published) }}
+	isText      = condition{"a text", func(raw, _ json.RawMessage) bool { return raw != nil && raw[0] == '"' }}
+	isZero      = condition{"0", func(raw, _ json.RawMessage) bool { return equals(raw, 0) }}
+	isOne       = condition{"1", func(raw, _ json.RawMessage) bool { return equals(raw, 1) }}
+	isTokens    = condition{"token ids", func(raw, _ json.RawMessage) bool { return ofTokens(raw) }}
+	isSeveral   = condition{"several prompts", func(raw, _ json.RawMessage) bool { return len(prompts(raw)) > 1 }}
+	isListOfOne = condition{"a list of one prompt", func(raw, _ json.RawMessage) bool { return len(prompts(raw)) == 1 }}
+)
+
+func unset(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
+
+// asks reports whether a field asks for something: null, the default, and what is empty do not.
+func asks(raw, published json.RawMessage) bool {
+	if unset(raw) || string(raw) == string(published) || isEmpty(raw) {
+		return false
+	}
+	if usual, err := strconv.ParseFloat(string(published), 64); err == nil {
+		return !equals(raw, usual)
+	}
+	return true
+}
+
+// isEmpty reports whether a value is a text, a list or an object with nothing in it.
+func isEmpty(raw json.RawMessage) bool {
+	switch raw[0] {
+	case '"':
+		return len(raw) == len(`""`)
+	case '[':
+		_, some := firstItem(raw)
+		return !some
+	case '{':
+		for range rawjson.Members(raw) {
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+func equals(raw json.RawMessage, number float64) bool {
+	f, err := strconv.ParseFloat(string(raw), 64)
+	return err == nil && f == number
+}
+
+// ofTokens reports whether a prompt is given in token ids, as one list of them or several.
+func ofTokens(raw json.RawMessage) bool {
+	item, some := firstItem(raw)
+	return some && item[0] != '"'
+}
+
+// prompts returns the prompts of a list of them, nil where the prompt is no such list.
+func prompts(raw json.RawMessage) []rawjson.Span {
+	if item, some := firstItem(raw); !some || item[0] != '"' && item[0] != '[' {
+		return nil
+	}
+	var list []rawjson.Span
+	for at := range rawjson.Items(raw) {
+		list = append(list, at)
+	}
+	return list
+}
+
+func firstItem(raw json.RawMessage) (item json.RawMessage, some bool) {
+	for at := range rawjson.Items(raw) {
+		return raw[at.Start:at.End], true
+	}
+	return nil, false
+}

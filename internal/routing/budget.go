@@ -1,0 +1,59 @@
+package routing
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	budgetSeconds = 10 // the window, in seconds
+	budgetLeast   = 3  // retries that are always allowed within it: a share of few requests is none
+)
+
+// budget bounds retries to a share of the requests, so that they never multiply the load on backends
+// that fail because of it.
+type budget struct {
+	share float64
+
+	mu      sync.Mutex
+	seconds [budgetSeconds]struct {
+		second            int64
+		requests, retries int
+	}
+}
+
+// request counts a request.
+func (b *budget) request() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seconds[b.present()].requests++
+}
+
+// retry reports whether one more retry is allowed, and counts it.
+func (b *budget) retry() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at := b.present()
+	requests, retries := 0, 0
+	for _, s := range b.seconds {
+		if s.second > b.seconds[at].second-budgetSeconds {
+			requests += s.requests
+			retries += s.retries
+		}
+	}
+	if retries >= budgetLeast && float64(retries+1) > b.share*float64(requests) {
+		return false
+	}
+	b.seconds[at].retries++
+	return true
+}
+
+// present is the place of this second, emptied where it held an older one; mu is held.
+func (b *budget) present() int {
+	now := time.Now().Unix()
+	at := int(now % budgetSeconds)
+	if s := &b.seconds[at]; s.second != now {
+		s.second, s.requests, s.retries = now, 0, 0
+	}
+	return at
+}
