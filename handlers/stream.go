@@ -41,7 +41,13 @@ func (r *streamResponse) VisitCreateCompletionResponse(w http.ResponseWriter) (e
 		case err != nil:
 			return errors.Join(err, out.fail(err))
 		}
-		if err := out.event(chunk, buffered(stream)); err != nil {
+		if err := out.event(chunk); err != nil {
+			return err
+		}
+		if buffered(stream) {
+			continue
+		}
+		if err := out.push(); err != nil {
 			return err
 		}
 	}
@@ -85,15 +91,19 @@ func (e *eventWriter) open(header http.Header) error {
 	return e.flush()
 }
 
-// event sends one chunk; with more to come at once, it leaves the sending to the next.
-func (e *eventWriter) event(chunk []byte, more bool) error {
+// event writes one chunk, which push sends.
+func (e *eventWriter) event(chunk []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.buf = sse.AppendData(e.buf[:0], chunk)
-	if more {
-		return e.write()
-	}
-	return e.send()
+	return e.write()
+}
+
+// push sends what has been written.
+func (e *eventWriter) push() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.flush()
 }
 
 // done ends a stream that was whole. The server flushes it together with the end of the body.
@@ -134,9 +144,6 @@ func (e *eventWriter) ping() {
 
 // send writes and flushes buf; mu is held.
 func (e *eventWriter) send() error {
-	if e.silent != nil {
-		e.silent.Reset(e.keepalive)
-	}
 	if err := e.write(); err != nil {
 		return err
 	}
@@ -150,7 +157,11 @@ func (e *eventWriter) write() error {
 	return nil
 }
 
+// flush sends what has been written, after which the silence begins anew; mu is held.
 func (e *eventWriter) flush() error {
+	if e.silent != nil {
+		e.silent.Reset(e.keepalive)
+	}
 	if err := e.control.Flush(); err != nil {
 		return apierror.ClientClosed(err)
 	}

@@ -3,9 +3,9 @@ package contract
 import "encoding/binary"
 
 const (
-	// shortFraction is how many digits a fraction may have that float64 tells from every other as short.
-	shortFraction = 15
-	// longWhole is how many digits a number may have before its point and be below remote, beyond which
+	// shortFraction is how many bytes a fraction may have whose digits a float64 holds exactly.
+	shortFraction = 16
+	// longWhole is how many bytes a number may have before its point and be below remote, beyond which
 	// are the limits that a format has of its own.
 	longWhole, remote = 30, 1e30
 )
@@ -27,32 +27,39 @@ func (s *scanner) fraction(n *numbers) bool {
 	if end == point+1 || end < len(doc) && doc[end]|0x20 == 'e' {
 		return false
 	}
-	if (n.low == nil || n.low.value <= -remote) && (n.high == nil || n.high.value >= remote) {
-		if point-start > longWhole {
-			return false
-		}
-	} else if end-start-1 > shortFraction || !n.clear(doc[start:point], doc[point+1:end], start > s.pos) {
+	if !n.certain(doc[s.pos:end], point-s.pos) {
 		return false
 	}
 	s.pos = end
 	return true
 }
 
-// clear reports whether a short fraction is clear of the limits. Its digits and the power of ten are
-// exact, so that their quotient is the float64 nearest to the number, as those of the limits are: what is
-// on one side of a limit there is on that side of it.
-func (n *numbers) clear(before, after []byte, negative bool) bool {
+// certain reports whether a fraction, whose point is at a place, is for sure within the limits. What is
+// on one side of a limit when both are rounded to the nearest float64 is on that side of it.
+func (n *numbers) certain(text []byte, point int) bool {
+	if (n.low == nil || n.low.value <= -remote) && (n.high == nil || n.high.value >= remote) {
+		return point <= longWhole
+	}
+	if len(text) > shortFraction {
+		return false
+	}
+	value := fractionOf(text, point)
+	return (n.low == nil || value > n.low.value) && (n.high == nil || value < n.high.value)
+}
+
+// fractionOf is the float64 nearest to a short fraction: its digits and the power of ten are exact.
+func fractionOf(text []byte, point int) float64 {
 	var digits uint64
-	for _, part := range [2][]byte{before, after} {
-		for _, c := range part {
+	for _, c := range text {
+		if c != '-' && c != '.' {
 			digits = digits*10 + uint64(c-'0')
 		}
 	}
-	value := float64(digits) / powersOfTen[len(after)]
-	if negative {
-		value = -value
+	value := float64(digits) / powersOfTen[len(text)-point-1]
+	if text[0] == '-' {
+		return -value
 	}
-	return (n.low == nil || value > n.low.value) && (n.high == nil || value < n.high.value)
+	return value
 }
 
 // digitsEnd returns where the digits that begin at i end.

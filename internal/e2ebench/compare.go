@@ -111,7 +111,8 @@ func (f *field) load(ctx context.Context, c *contestant, s shape, connections in
 	if err != nil {
 		return turn{}, err
 	}
-	wrk := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d"+each.String(), "--timeout=20s", "-s", lua, "http://"+c.address+"/v1/completions")
+	wrk := exec.CommandContext(ctx, "wrk", //nolint:gosec // our own arguments
+		"-t1", "-c"+strconv.Itoa(connections), "-d"+each.String(), "--timeout=20s", "-s", lua, "http://"+c.address+"/v1/completions")
 	out, err := wrk.CombinedOutput()
 	if err != nil {
 		return turn{}, fmt.Errorf("wrk: %w\n%s", err, out)

@@ -28,7 +28,7 @@ type contestant struct {
 	pid     int
 }
 
-const token = "sg-e2ebench"
+const token = "sg-e2ebench" //nolint:gosec // of a gateway that lives for minutes, on loopback
 
 // newField starts everything. stop ends it, also where newField gave an error.
 func newField(ctx context.Context, o options) (*field, error) {
@@ -68,7 +68,7 @@ func (f *field) start(ctx context.Context, address string, env []string, name st
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own programs
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {

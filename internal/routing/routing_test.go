@@ -107,7 +107,7 @@ func router(t *testing.T, retry routing.Retry, targets ...routing.Target) *routi
 // ask makes a request, and returns what was answered and what the call was told.
 func ask(ctx context.Context, r *routing.Router) (string, *completion.Call, error) {
 	call := &completion.Call{Context: ctx}
-	answer, err := r.Complete(call, &completion.Request{Body: []byte(`{"model":"m"}`), Model: "m"})
+	answer, err := r.Complete(call, &completion.Request{Body: []byte(`{"model":"m"}`), Model: "m"}) //nolint:contextcheck // call has ctx in it
 	if err != nil {
 		return "", call, err
 	}
