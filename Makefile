@@ -12,7 +12,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec race fuzz bench cover size test-sdks test-llamacpp
+.PHONY: help generate build run test check drift lint lint-spec race fuzz bench bench-e2e cover size test-sdks test-llamacpp
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ fuzz: ## Fuzz what reads bytes, FUZZTIME each
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-e2e: build ## Measure the gateway beside nginx and a plain reverse proxy (needs Debian, root)
+	.ci/bench-e2e
 
 test-sdks: build ## Run OpenAI's SDKs for Python and Node against the embedded model (needs both, 90 MB)
 	.ci/sdks setup

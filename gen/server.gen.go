@@ -618,8 +618,8 @@ type Stop1 = []string
 
 // ValidationError Everything that is wrong with a request.
 type ValidationError struct {
-	// Detail One item for each violation, 64 at most; where there are more, one further item of type
-	// `too_many_violations` says how many.
+	// Detail One item for each violation, 64 at most, and fewer where their keys are very long; where there
+	// are more, one further item of type `too_many_violations` says how many.
 	Detail []Violation `json:"detail"`
 
 	// Error The error; all four keys are always there.

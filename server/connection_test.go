@@ -481,3 +481,19 @@ func TestOptions(t *testing.T) {
 		t.Errorf("OPTIONS *: %s", got)
 	}
 }
+
+// Where a chunk that is none begins, nobody knows where the body ends.
+func TestBrokenChunks(t *testing.T) {
+	r := start(t, nil)
+	for _, body := range []string{"zz\r\n" + smuggled, "5\r\n" + valid + smuggled, "-1\r\n" + smuggled, "ffffffffffffffffff\r\n" + smuggled} {
+		conn := r.dial()
+		request := "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n"
+		if _, err := io.WriteString(conn, request+body); err != nil {
+			t.Fatal(err)
+		}
+		answers := readAll(t, conn)
+		if !strings.HasPrefix(answers, "HTTP/1.1 400 ") || strings.Count(answers, "HTTP/1.1 ") != 1 {
+			t.Errorf("%.20q was answered with %s", body, answers)
+		}
+	}
+}

@@ -99,10 +99,23 @@ func (f *field) startProxy(ctx context.Context, _ options) error {
 // startSpecgate runs the gateway with everything on: tokens, validation, the check of answers and the
 // access log, which goes to a file.
 func (f *field) startSpecgate(ctx context.Context, o options) error {
+	file := filepath.Join(f.dir, "specgate.yaml")
+	if err := os.WriteFile(file, []byte(f.specgateConfig(o.most)), 0o600); err != nil {
+		return err
+	}
 	return f.enter("specgate", func(address string) (int, error) {
-		env := []string{"OPENAI_BASE_URL=http://" + f.upstream + "/v1", "OPENAI_API_KEY=k", "SPECGATE_API_KEY=" + token}
-		return f.start(ctx, address, env, o.specgate, "serve", "--listen", address, "--ops-listen", "", "--log-format", "json")
+		return f.start(ctx, address, nil, o.specgate, "serve", "--config", file, "--listen", address)
 	})
+}
+
+// specgateConfig is what a gateway of this size needs: more than the default number of streams.
+func (f *field) specgateConfig(streams int) string {
+	return `ops_listen: ""
+log: {format: json}
+auth: {tokens: [{name: load, token: ` + token + `}]}
+limits: {max_concurrent: ` + strconv.Itoa(max(streams+1000, 4096)) + `}
+upstreams: {fast: {kind: vllm, base_url: "http://` + f.upstream + `/v1", api_key: k, max_concurrent: ` + strconv.Itoa(max(streams+1000, 4096)) + `}}
+`
 }
 
 // startNginx runs nginx from its package, with connections to the upstream kept and bodies in memory.

@@ -20,6 +20,7 @@ type options struct {
 	rounds   int           // of the whole comparison
 	each     time.Duration // of load on one contestant in one round
 	only     string        // the one load to measure; empty for all
+	starts   int           // of the gateway that are timed
 	streams  int           // that are opened at once and left idle
 	most     int           // streams that are opened at once, and have to be served
 }
@@ -49,6 +50,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each contestant has its turn")
 	flags.DurationVar(&o.each, "each", 3*time.Second, "how long a turn is")
 	flags.StringVar(&o.only, "only", "", "the one `load` to measure, by its name in the table")
+	flags.IntVar(&o.starts, "starts", 10, "starts of the gateway that are timed; 0 leaves it out")
 	flags.IntVar(&o.streams, "streams", 2000, "idle streams whose memory is measured; 0 leaves it out")
 	flags.IntVar(&o.most, "most", 10_000, "streams that are opened at once in the end; 0 leaves it out")
 	if err := flags.Parse(args); err != nil {
@@ -59,8 +61,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer f.stop()
-	if err := compare(ctx, f, o); err != nil {
-		return err
+	for _, part := range []func(context.Context, *field, options) error{compare, starts, streams} {
+		if err := part(ctx, f, o); err != nil {
+			return err
+		}
 	}
-	return streams(ctx, f, o)
+	return nil
 }
