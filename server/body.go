@@ -19,21 +19,26 @@ import (
 
 // limitBody refuses a body whose declared length is over the limit, unread, and puts the reader in
 // place that holds every other to the limit and to its pace. A request that is refused with its body
-// unread ends its connection: the answer need not wait for the rest, and the rest is never a request.
+// unread ends its connection: the answer need not wait for the rest, and the rest is never a request. In
+// HTTP/2 it ends its stream alone, which net/http sees to.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	limit := s.options.Limits.Body
 	return func(c echo.Context) error {
 		r := c.Request()
+		stream := r.ProtoMajor > 1
+		if stream && r.ContentLength == 0 {
+			r.Body = http.NoBody // there, every request has some Body
+		}
 		if r.Body == nil || r.Body == http.NoBody {
 			return next(c)
 		}
 		if r.ContentLength > limit {
-			c.Response().Header()["Connection"] = []string{"close"}
+			closeAfter(c)
 			return apierror.BodyTooLarge(limit)
 		}
 		w := c.Response().Writer // the server's own, which MaxBytesReader tells to close the connection
 		body := &requestBody{limit: limit, length: r.ContentLength, flight: &s.flight}
-		body.paced = pacedReader{body: r.Body, control: http.NewResponseController(w), timeout: s.options.Limits.BodyTimeout}
+		body.paced = pacedReader{body: r.Body, control: http.NewResponseController(w), timeout: s.options.Limits.BodyTimeout, stream: stream}
 		body.src = &body.paced
 		if r.ContentLength < 0 {
 			body.src = http.MaxBytesReader(w, &body.paced, limit)
@@ -50,9 +55,16 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		err := next(c)
 		if err != nil && !errors.Is(body.err, io.EOF) {
 			body.paced.extend() // for the rest, of which the server reads some
-			c.Response().Header()["Connection"] = []string{"close"}
+			closeAfter(c)
 		}
 		return err
+	}
+}
+
+// closeAfter makes an answer the last of its connection. Over HTTP/2 that carries the requests of others.
+func closeAfter(c echo.Context) {
+	if c.Request().ProtoMajor == 1 {
+		c.Response().Header()["Connection"] = []string{"close"}
 	}
 }
 
@@ -62,13 +74,17 @@ type pacedReader struct {
 	body    io.Reader
 	control *http.ResponseController
 	timeout time.Duration
+	stream  bool // of HTTP/2
 }
 
 func (p *pacedReader) Read(b []byte) (int, error) {
 	p.extend()
 	n, err := p.body.Read(b)
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		_ = p.control.SetReadDeadline(time.Time{})
+	case err != nil && p.stream && !errors.Is(err, os.ErrDeadlineExceeded):
+		err = apierror.ClientClosed(err) // the stream was reset, is gone, or ended before its declared length
 	}
 	return n, err
 }
@@ -108,7 +124,8 @@ func (g *gzipReader) Read(b []byte) (int, error) {
 // its gzip stream is the first: a cut connection is seen by the server and gives another error.
 func notGzip(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) || errors.Is(err, os.ErrDeadlineExceeded) {
+	var known *apierror.Error
+	if errors.As(err, &tooLarge) || errors.As(err, &known) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 	return apierror.InvalidEncoding(err)

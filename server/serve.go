@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/specgate/specgate/internal/apierror"
@@ -23,11 +24,14 @@ const (
 // nil), until ctx ends; then it drains, as Shutdown says, and returns. It closes both listeners. The
 // error is that of a listener that broke.
 func (s *Server) Serve(ctx context.Context, main, ops net.Listener) error {
-	front := s.newHTTP(s)
+	front := s.newHTTP(http.HandlerFunc(s.streams))
 	back := s.newHTTP(s.operations())
 	ctx, failed := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { failed(front.Serve(deadlineListener{main, s.options.Limits.WriteTimeout})) })
+	running.Go(func() { failed(s.serveFront(front, deadlineListener{main, s.options.Limits.WriteTimeout})) })
+	if t := s.options.TLS; t != nil {
+		running.Go(func() { t.Certificate.watch(ctx, t.Reload, s.options.Logger) })
+	}
 	if ops != nil {
 		running.Go(func() { failed(back.Serve(ops)) })
 	}
@@ -113,6 +117,27 @@ func (l deadlineListener) Accept() (net.Conn, error) {
 type deadlineConn struct {
 	*net.TCPConn
 	timeout time.Duration
+	until   atomic.Int64 // the deadline of somebody else, in nanoseconds since 1970; 0 where there is none
+}
+
+// SetWriteDeadline sets a deadline that holds where it is earlier than a write's own: TLS has one for its
+// last words, so that closing a connection takes no longer.
+func (c *deadlineConn) SetWriteDeadline(t time.Time) error {
+	var until int64
+	if !t.IsZero() {
+		until = t.UnixNano()
+	}
+	c.until.Store(until)
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+// next is the deadline for the next piece.
+func (c *deadlineConn) next() time.Time {
+	deadline := time.Now().Add(c.timeout)
+	if until := c.until.Load(); until != 0 && until < deadline.UnixNano() {
+		return time.Unix(0, until)
+	}
+	return deadline
 }
 
 // pieceSize is how much of an answer a caller has to take within one deadline.
@@ -121,7 +146,7 @@ const pieceSize = 256 << 10
 // Write writes p, piece by piece.
 func (c *deadlineConn) Write(p []byte) (written int, err error) {
 	for {
-		if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+		if err := c.TCPConn.SetWriteDeadline(c.next()); err != nil {
 			return written, err
 		}
 		n, err := c.TCPConn.Write(p[:min(len(p), pieceSize)])

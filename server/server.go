@@ -48,7 +48,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a server is made of; all are needed but Operations and Faults.
+// Options are what a server is made of; all are needed but TLS, Operations and Faults.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -56,6 +56,8 @@ type Options struct {
 	Logger     *slog.Logger
 	Metrics    Metrics
 	Limits     Limits
+	TLS        *TLS // nil to serve callers without it
+	H2C        bool // HTTP/2 without TLS too, for callers who begin with it; nothing with TLS
 	Shutdown   Shutdown
 	Faults     Faults       // what goes wrong on purpose; nil for nothing
 	Operations http.Handler // what the operations listener serves beside the health checks; may be nil

@@ -35,7 +35,11 @@ func newConfigCheck(term terminal) *cobra.Command {
 		cfg, err := load()
 		printNotices(cfg, term)
 		_, scriptErr := newFaults(cfg.Faults)
-		if err = errors.Join(err, scriptErr); err != nil {
+		var pairErr error
+		if cfg.TLS.KeyFile != "" { // else that has been said
+			_, pairErr = newTLS(cfg.TLS)
+		}
+		if err = errors.Join(err, scriptErr, pairErr); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(term.stdout, "The configuration is valid.")

@@ -40,6 +40,10 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	overTLS, err := newTLS(cfg.TLS)
+	if err != nil {
+		return nil, err
+	}
 	backend, free, err := newBackend(cfg, metrics, logger)
 	if err != nil {
 		return nil, err
@@ -58,6 +62,8 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 			BodyTimeout:   cfg.Limits.BodyTimeout,
 			WriteTimeout:  cfg.Stream.WriteTimeout,
 		},
+		TLS:        overTLS,
+		H2C:        cfg.H2C,
 		Shutdown:   server.Shutdown(cfg.Shutdown),
 		Faults:     script,
 		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),

@@ -252,7 +252,7 @@ func TestGreetPrintsACurlThatWorks(t *testing.T) {
 	}))
 	defer server.Close()
 	var stdout bytes.Buffer
-	if err := greet(&stdout, strings.TrimPrefix(server.URL, "http://"), "sg-1", "specgate-1"); err != nil {
+	if err := greet(&stdout, server.URL, "sg-1", "specgate-1"); err != nil {
 		t.Fatal(err)
 	}
 	_, command, _ := strings.Cut(stdout.String(), "\n\n")

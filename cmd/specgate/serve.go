@@ -68,9 +68,13 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 	}
 	defer g.free()
 	address := front.Addr().String()
-	logger.InfoContext(ctx, "listening", "address", address, "in_front_of", inFrontOf(cfg), "version", buildVersion())
+	logger.InfoContext(ctx, "listening", "address", address, "tls", cfg.TLS.On(), "in_front_of", inFrontOf(cfg), "version", buildVersion())
 	if token != "" {
-		if err := greet(term.stdout, address, token, tryModel(ctx, g.backend)); err != nil {
+		base, err := frontURL(cfg, address)
+		if err == nil {
+			err = greet(term.stdout, base, token, tryModel(ctx, g.backend))
+		}
+		if err != nil {
 			return errors.Join(fmt.Errorf("print the token: %w", err), closeAll(front, back))
 		}
 	}

@@ -31,12 +31,8 @@ func admitOne(cfg *config.Config) string {
 
 // greet prints a token that was made, with a curl that uses it, on standard output: the log is on
 // standard error, and a log is kept. The curl asks for a model that is there.
-func greet(stdout io.Writer, listen, token, model string) error {
-	base, err := localURL(listen)
-	if err != nil { // the port is not known yet, so this much cannot be pasted
-		base = "http://" + listen
-	}
-	_, err = fmt.Fprintf(stdout, welcome, base, token, model)
+func greet(stdout io.Writer, base, token, model string) error {
+	_, err := fmt.Fprintf(stdout, welcome, base, token, model)
 	return err
 }
 

@@ -74,11 +74,10 @@ func MethodNotAllowed() *Error {
 	return invalidRequest(http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take that method.")
 }
 
-// RequestTimeout is a body that stopped coming. The connection cannot be used again.
+// RequestTimeout is a body that stopped coming.
 func RequestTimeout(cause error) *Error {
 	e := invalidRequest(http.StatusRequestTimeout, "request_timeout", "The request body stopped coming.")
 	e.Cause = cause
-	e.Header = http.Header{"Connection": {"close"}}
 	return e
 }
 

@@ -18,6 +18,16 @@ func (k *checks) addresses(c Config) {
 	}
 }
 
+// tls wants both files or none. Whether they are a pair is seen where they are read.
+func (k *checks) tls(t TLS) {
+	if t.CertFile != "" && t.KeyFile == "" {
+		k.add("tls.key_file", "is missing: give the file with the key of tls.cert_file")
+	}
+	if t.CertFile == "" && t.KeyFile != "" {
+		k.add("tls.cert_file", "is missing: give the file with the certificate of tls.key_file")
+	}
+}
+
 func (k *checks) address(setting, address string) bool {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {

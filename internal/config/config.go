@@ -14,6 +14,7 @@ func Default() Config {
 	return Config{
 		Listen:    "127.0.0.1:8420",
 		OpsListen: "127.0.0.1:8421",
+		TLS:       TLS{MinVersion: "1.2"},
 		Log:       Log{Level: "info", Format: "text"},
 		Upstream:  Upstream{MaxResponse: 64 * mebibyte, MaxEvent: 16 * mebibyte},
 		Limits: Limits{
@@ -60,6 +61,9 @@ type Config struct {
 	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token."`
 	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener (/metrics, /healthz, /readyz), which asks for no token, as host:port. Empty turns it off."`
 
+	H2C bool `yaml:"h2c" env:"SPECGATE_H2C" doc:"Serves HTTP/2 without TLS as well, to clients that begin with it (prior knowledge), such as a proxy on the same machine. With TLS, HTTP/2 is always there."`
+
+	TLS       TLS                `yaml:"tls" doc:"TLS for clients (docs/tls.md). The operations listener never has it."`
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
 	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. Every model id goes to a single one; of several, models says which. With none, the embedded test model specgate-1 answers."`
@@ -78,6 +82,16 @@ type Config struct {
 	// Origins says, by setting, where a value comes from that is not the default. Load fills it.
 	Origins map[string]string `yaml:"-"`
 }
+
+// TLS is what clients are shown; nothing where no file is set.
+type TLS struct {
+	CertFile   string `yaml:"cert_file" env:"SPECGATE_TLS_CERT_FILE" doc:"The certificate in PEM, followed by those that lead from it to a root. Empty serves without TLS. Both files are read again when they change."`
+	KeyFile    string `yaml:"key_file" env:"SPECGATE_TLS_KEY_FILE" doc:"Its key in PEM, without a passphrase."`
+	MinVersion string `yaml:"min_version" env:"SPECGATE_TLS_MIN_VERSION" enum:"1.2,1.3" doc:"The oldest version of TLS that is spoken."`
+}
+
+// On reports whether clients are served over TLS.
+func (t TLS) On() bool { return t.CertFile != "" }
 
 // Log is how the gateway logs.
 type Log struct {

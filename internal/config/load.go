@@ -148,6 +148,9 @@ func (l *loader) finish() {
 
 // idle gives notice of what is set and comes to nothing.
 func (l *loader) idle() {
+	if l.config.TLS.On() && l.config.H2C {
+		l.notice("h2c is set, and has no effect with tls: HTTP/2 is spoken over TLS")
+	}
 	if len(l.config.Models) == 0 {
 		for _, section := range []string{"retry", "breaker", "health"} {
 			if l.origins[section] != "" {

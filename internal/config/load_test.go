@@ -86,10 +86,14 @@ upstream: {expose: true, max_response: 1GiB, max_event: 2 MiB}
 limits: {body: 1024, inflight_bytes: 8KiB, max_concurrent: 7, header_timeout: 1s, body_timeout: 500ms}
 stream: {keepalive: 0, write_timeout: 4s}
 shutdown: {delay: 5s, drain: 6s}
+h2c: true
+tls: {cert_file: tls.crt, key_file: tls.key, min_version: 1.3}
 `), nil, env{"KEY": "sk-1"})
 	want := config.Config{
 		Listen:    "127.0.0.1:1",
 		OpsListen: "127.0.0.1:2",
+		H2C:       true,
+		TLS:       config.TLS{CertFile: "tls.crt", KeyFile: "tls.key", MinVersion: "1.3"},
 		Log:       config.Log{Level: "debug", Format: "json"},
 		Auth: config.Auth{Tokens: []config.Token{
 			{Name: "a", Token: config.NewSecret("secret-a"), Organizations: []string{"org-1"}, Projects: []string{"proj_1", "proj_2"}, Models: []string{"m*"}},
@@ -116,6 +120,7 @@ shutdown: {delay: 5s, drain: 6s}
 		Stream:   config.Stream{WriteTimeout: 4 * time.Second},
 		Shutdown: config.Shutdown{Delay: 5 * time.Second, Drain: 6 * time.Second},
 	}
+	want.Notices = []string{"h2c is set, and has no effect with tls: HTTP/2 is spoken over TLS"}
 	got.Origins = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)

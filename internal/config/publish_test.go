@@ -65,6 +65,8 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		backend + "models:\n  \"a.b:*\": {targets: [{upstream: gpu, weight: 3}, {upstream: gpu, priority: \"${N}\", model: m}]}\n",
 		backend + "retry: {attempts: 1, budget: 0.5, on_reset: true}\nhealth: {interval: 0}\n",
 		backend + "faults: {file: faults.yaml, allow: true}\n",
+		backend + "h2c: true\ntls: {cert_file: a, key_file: b, min_version: 1.2}\n",
+		backend + "tls: {min_version: \"1.3\"}\n",
 		backend + "faults: {allow: \"${YES}\"}\n",
 		backend + "limits:\n  body: ${SIZE}\n  header_timeout: ${TIME}\nlog:\n  level: ${LEVEL}\n",
 	}
@@ -77,6 +79,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		backend + "limits: {max_concurrent: many}\n",
 		backend + "stream: {keepalive: 15}\n",
 		backend + "log: {level: loud}\n",
+		backend + "tls: {min_version: 1.1}\n",
 		backend + "auth: {tokens: a}\n",
 		backend + "faults: {allow: 1}\n",
 		"upstreams: {gpu: {base_url: http://gpu/v1, kind: other}}\n",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 )
 
 // Schema is the JSON Schema of a configuration file, for editors and for checks before a deployment.
@@ -77,7 +78,7 @@ func sectionSchema(v reflect.Value) map[string]any {
 	for _, f := range fieldsOf(v.Type()) {
 		schema := schemaOf(v.Field(f.index))
 		if f.enum != nil {
-			schema = anyOf(map[string]any{"enum": f.enum})
+			schema = anyOf(map[string]any{"enum": enumOf(f)})
 		}
 		schema["description"] = f.doc
 		if value := v.Field(f.index); scalarSchemas[f.form] != nil && (f.form == formDuration || f.form == formBoolean || !value.IsZero()) {
@@ -90,6 +91,18 @@ func sectionSchema(v reflect.Value) map[string]any {
 		"properties":           properties,
 		"additionalProperties": false,
 	}
+}
+
+// enumOf is the values that are allowed, and those that YAML takes for numbers as numbers too.
+func enumOf(f field) []any {
+	var values []any
+	for _, value := range f.enum {
+		values = append(values, value)
+		if number, err := strconv.ParseFloat(value, 64); err == nil {
+			values = append(values, number)
+		}
+	}
+	return values
 }
 
 func defaultOf(f field, v reflect.Value) any {

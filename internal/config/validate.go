@@ -21,6 +21,7 @@ func (c Config) problems() []Problem {
 	var k checks
 	k.values(c)
 	k.addresses(c)
+	k.tls(c.TLS)
 	k.tokens(c.Auth.Tokens)
 	k.upstreams(c)
 	k.models(c)

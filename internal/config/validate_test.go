@@ -58,6 +58,7 @@ func TestValidateAccepts(t *testing.T) {
 			c.Listen, c.Auth.Tokens = ":8420", []config.Token{token("a")}
 			c.Faults = config.Faults{File: "faults.yaml", Allow: true}
 		},
+		"TLS":          func(c *config.Config) { c.TLS = config.TLS{CertFile: "a", KeyFile: "b", MinVersion: "1.3"} },
 		"breaker off":  func(c *config.Config) { c.Breaker = config.Breaker{} },
 		"health off":   func(c *config.Config) { c.Health = config.Health{} },
 		"timeouts off": change(func(b *config.Backend) { b.Timeouts = config.Timeouts{} }),
@@ -88,6 +89,9 @@ func TestValidateRefuses(t *testing.T) {
 		{"no port", func(c *config.Config) { c.OpsListen = "127.0.0.1" }, `ops_listen is "127.0.0.1": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address`},
 		{"port too large", func(c *config.Config) { c.Listen = "127.0.0.1:65536" }, `listen is "127.0.0.1:65536": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address`},
 		{"one port twice", func(c *config.Config) { c.OpsListen = ":8420" }, "ops_listen takes the port of listen (127.0.0.1:8420): give it another, or make it empty to turn it off"},
+		{"a certificate without its key", func(c *config.Config) { c.TLS.CertFile = "tls.crt" }, "tls.key_file is missing: give the file with the key of tls.cert_file"},
+		{"a key without its certificate", func(c *config.Config) { c.TLS.KeyFile = "tls.key" }, "tls.cert_file is missing: give the file with the certificate of tls.key_file"},
+		{"an old TLS", func(c *config.Config) { c.TLS.MinVersion = "1.1" }, `tls.min_version is "1.1": it must be 1.2 or 1.3`},
 		{"log format", func(c *config.Config) { c.Log.Format = "xml" }, `log.format is "xml": it must be text or json`},
 		{"token and digest", func(c *config.Config) {
 			c.Auth.Tokens = []config.Token{{Token: config.NewSecret("a"), SHA256: config.NewSecret(testDigest)}}
@@ -167,7 +171,7 @@ func TestValidateGivesEveryProblem(t *testing.T) {
 		settings = append(settings, p.Setting)
 	}
 	want := []string{
-		"listen", "log.level", "log.format", "upstreams.gpu.base_url", "retry.attempts", "upstream.max_response", "upstream.max_event",
+		"listen", "tls.min_version", "log.level", "log.format", "upstreams.gpu.base_url", "retry.attempts", "upstream.max_response", "upstream.max_event",
 		"limits.body", "limits.max_concurrent", "limits.header_timeout", "limits.body_timeout", "stream.write_timeout",
 	}
 	if diff := cmp.Diff(want, settings); diff != "" {
