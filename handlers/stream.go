@@ -22,9 +22,9 @@ type streamResponse struct {
 	keepalive time.Duration
 }
 
-// VisitCreateCompletionResponse sends the headers at once, then each event as it comes: those that
-// came together go on together. A stream that
-// breaks ends with an error event and no [DONE]; the error is returned for the log.
+// VisitCreateCompletionResponse sends the headers at once, then each event as it comes; those that came
+// together go on together, when the next has to be waited for. A stream that breaks ends with an error
+// event and no [DONE]; the error is returned for the log.
 func (r *streamResponse) VisitCreateCompletionResponse(w http.ResponseWriter) (err error) {
 	stream := r.answer.Stream
 	defer func() { err = errors.Join(err, stream.Close()) }()
@@ -33,6 +33,7 @@ func (r *streamResponse) VisitCreateCompletionResponse(w http.ResponseWriter) (e
 	if err := out.open(r.answer.Header); err != nil {
 		return err
 	}
+	out.gathers = completion.BeforeWait(stream, out.push)
 	for {
 		chunk, err := stream.Next()
 		switch {
@@ -44,19 +45,7 @@ func (r *streamResponse) VisitCreateCompletionResponse(w http.ResponseWriter) (e
 		if err := out.event(chunk); err != nil {
 			return err
 		}
-		if buffered(stream) {
-			continue
-		}
-		if err := out.push(); err != nil {
-			return err
-		}
 	}
-}
-
-// buffered reports whether the next chunk is there already.
-func buffered(stream completion.Stream) bool {
-	b, ok := stream.(completion.Buffered)
-	return ok && b.Buffered()
 }
 
 // eventWriter writes events, each by one Write, and a comment into every long silence between them.
@@ -65,10 +54,13 @@ type eventWriter struct {
 	control   *http.ResponseController
 	keepalive time.Duration
 
-	mu     sync.Mutex // held while an event or a comment is written
-	buf    []byte
-	silent *time.Timer // nil where there is no keepalive
-	ended  bool
+	mu      sync.Mutex // held while an event or a comment is written
+	buf     []byte
+	silent  *time.Timer // nil where there is no keepalive
+	gathers bool        // whether push is called when what was written has to go
+	pending bool        // whether something was written that has not gone
+	failed  error       // why push could not send
+	ended   bool
 }
 
 func newEventWriter(w http.ResponseWriter, keepalive time.Duration) *eventWriter {
@@ -91,19 +83,28 @@ func (e *eventWriter) open(header http.Header) error {
 	return e.flush()
 }
 
-// event writes one chunk, which push sends.
+// event writes one chunk, and sends it unless push will.
 func (e *eventWriter) event(chunk []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.failed != nil {
+		return e.failed
+	}
 	e.buf = sse.AppendData(e.buf[:0], chunk)
-	return e.write()
+	if e.gathers {
+		return e.write()
+	}
+	return e.send()
 }
 
-// push sends what has been written.
-func (e *eventWriter) push() error {
+// push sends what has been written. Where it cannot, the server has ended the request's context, and the
+// next event tells why.
+func (e *eventWriter) push() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.flush()
+	if e.pending && e.failed == nil {
+		e.failed = e.flush()
+	}
 }
 
 // done ends a stream that was whole. The server flushes it together with the end of the body.
@@ -151,6 +152,7 @@ func (e *eventWriter) send() error {
 }
 
 func (e *eventWriter) write() error {
+	e.pending = true
 	if _, err := e.w.Write(e.buf); err != nil {
 		return apierror.ClientClosed(err)
 	}
@@ -159,6 +161,7 @@ func (e *eventWriter) write() error {
 
 // flush sends what has been written, after which the silence begins anew; mu is held.
 func (e *eventWriter) flush() error {
+	e.pending = false
 	if e.silent != nil {
 		e.silent.Reset(e.keepalive)
 	}

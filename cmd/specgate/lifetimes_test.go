@@ -66,6 +66,34 @@ func TestStreamPassesOnAtOnce(t *testing.T) {
 	mustBeStream(t, strings.TrimPrefix(readRest(t, in), "\n"))
 }
 
+// An event goes on although more has come with it that is nothing to the caller, or not yet: a comment,
+// an event without data, usage that belongs at the end, half of the next event.
+func TestStreamHoldsNoEventBack(t *testing.T) {
+	t.Parallel()
+	usage := strings.Replace(first, `"choices":[`, `"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2},"choices":[],"x":[`, 1)
+	for name, more := range map[string]string{
+		"nothing": "", "comment": ": busy\n\n", "empty": "data:\n\n", "null": "data: null\n\n", "usage": fakebackend.Data(usage),
+		"half": "data: {\"id\":\n", "an end of line": "\n\n\n", "in CRLF": ": busy\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seen := make(chan struct{})
+			g := start(t, func(c *fakebackend.Conn, _ *fakebackend.Request) {
+				c.Head(200, fakebackend.EventStream)
+				c.Chunk(fakebackend.Data(first, first) + more)
+				c.Await(seen)
+			})
+			in := g.open()
+			for range 2 {
+				if line := readLine(t, in) + readLine(t, in); line != "data: "+first+"\n\n" {
+					t.Errorf("got %q", line)
+				}
+			}
+			close(seen)
+		})
+	}
+}
+
 func TestKeepalive(t *testing.T) {
 	t.Parallel()
 	pinged, pingedAgain := make(chan struct{}), make(chan struct{})

@@ -26,9 +26,16 @@ type Stream interface {
 	Close() error
 }
 
-// Buffered is a Stream that knows whether its next chunk has come already. Chunks that came together
-// may then be sent on together.
-type Buffered interface {
-	// Buffered reports whether Next would return without waiting for the backend.
-	Buffered() bool
+// Waiting is a Stream that tells when it has to wait, so that chunks which came together can be sent on
+// together, and none is held back.
+type Waiting interface {
+	// BeforeWait has f called within Next, each time before that waits for the backend. It reports
+	// whether f will be.
+	BeforeWait(f func()) bool
+}
+
+// BeforeWait is that of s, if it has one.
+func BeforeWait(s Stream, f func()) bool {
+	w, ok := s.(Waiting)
+	return ok && w.BeforeWait(f)
 }

@@ -36,6 +36,9 @@ type stream struct {
 	left bool
 }
 
+// BeforeWait is that of the stream within.
+func (s *stream) BeforeWait(f func()) bool { return completion.BeforeWait(s.Stream, f) }
+
 // Next tells of the end, proper or not.
 func (s *stream) Next() ([]byte, error) {
 	chunk, err := s.Stream.Next()

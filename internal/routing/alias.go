@@ -34,6 +34,9 @@ type renamed struct {
 	public []byte
 }
 
+// BeforeWait is that of the stream within.
+func (s *renamed) BeforeWait(f func()) bool { return completion.BeforeWait(s.Stream, f) }
+
 // Next gives the next chunk.
 func (s *renamed) Next() ([]byte, error) {
 	chunk, err := s.Stream.Next()

@@ -68,6 +68,9 @@ func (r *Reader) fill() error {
 		return err
 	}
 	r.makeRoom()
+	if r.wait != nil {
+		r.wait()
+	}
 	for range maxEmptyReads {
 		n, err := r.source.Read(r.buffer[r.end:])
 		r.end += n

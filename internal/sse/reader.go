@@ -49,6 +49,8 @@ type Reader struct {
 	begun   bool   // whether the first line is past, which may begin with a byte order mark
 	afterCR bool   // whether an LF that comes next belongs to the CR before it
 	err     error
+
+	wait func() // called before each read of the source; nil for nothing
 }
 
 // NewReader returns a reader of the events in source. An event with more than limit bytes of data
@@ -80,12 +82,8 @@ func (r *Reader) Next() (Event, error) {
 	return Event{}, r.err
 }
 
-// Buffered reports whether Next would return at once, because an event that is whole has been read
-// already. It may miss one that ends its lines in CR.
-func (r *Reader) Buffered() bool {
-	rest := r.buffer[r.start:r.end]
-	return bytes.Contains(rest, []byte("\n\n")) || bytes.Contains(rest, []byte("\n\r\n"))
-}
+// BeforeWait has f called each time before Next reads from the source, which it may wait for.
+func (r *Reader) BeforeWait(f func()) { r.wait = f }
 
 // finish ends the stream, whose last line was not closed, with the cause err.
 func (r *Reader) finish(line []byte, err error) (Event, error) {

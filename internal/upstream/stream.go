@@ -23,7 +23,10 @@ type Stream struct {
 	err       error // what every further call gives
 }
 
-var _ completion.Stream = (*Stream)(nil)
+var (
+	_ completion.Stream  = (*Stream)(nil)
+	_ completion.Waiting = (*Stream)(nil)
+)
 
 func (c *Client) stream(x *exchange, req *completion.Request) *Stream {
 	r := repair{chunks: true, requestID: completion.CallOf(x.ctx).ID, asked: req.Model}
@@ -55,8 +58,11 @@ func (s *Stream) Next() ([]byte, error) {
 	return nil, s.err
 }
 
-// Buffered reports whether Next would not have to wait; see completion.Buffered.
-func (s *Stream) Buffered() bool { return s.err != nil || s.events.Buffered() }
+// BeforeWait has f called before Next waits; see completion.Waiting.
+func (s *Stream) BeforeWait(f func()) bool {
+	s.events.BeforeWait(f)
+	return true
+}
 
 // take makes a chunk of an event: nil where there is nothing in it for the caller. It may return a
 // last chunk together with io.EOF.
