@@ -7,12 +7,13 @@ LDFLAGS       := -s -w -X main.version=$(VERSION)
 GOLANGCI_LINT := v2.15.0
 REDOCLY       := 2.77.0
 FUZZTIME      ?= 1m
+SOAKTIME      ?= 10m
 
 export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec race fuzz bench bench-e2e cover size test-sdks test-llamacpp
+.PHONY: help generate build run test check drift lint lint-spec race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ fuzz: ## Fuzz what reads bytes, FUZZTIME each
 	    echo "== $$target $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$target || exit 1; \
 	  done; \
 	done
+
+soak: build ## Run with flapping, slow and lying backends and clients that leave, SOAKTIME long (Linux)
+	$(GO) run ./internal/soak -specgate $(BIN)/specgate -time $(SOAKTIME)
 
 bench: ## Run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
