@@ -112,10 +112,8 @@ func (e *eventWriter) done() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ended = true
-	if _, err := e.w.Write(sse.AppendDone(e.buf[:0])); err != nil {
-		return apierror.ClientClosed(err)
-	}
-	return nil
+	e.buf = sse.AppendDone(e.buf[:0])
+	return e.write()
 }
 
 // fail ends a stream that broke. Nothing follows its event, not even a comment.
@@ -162,7 +160,7 @@ func (e *eventWriter) write() error {
 // flush sends what has been written, after which the silence begins anew; mu is held.
 func (e *eventWriter) flush() error {
 	e.pending = false
-	if e.silent != nil {
+	if e.silent != nil && !e.ended {
 		e.silent.Reset(e.keepalive)
 	}
 	if err := e.control.Flush(); err != nil {

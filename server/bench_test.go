@@ -55,11 +55,11 @@ type asker struct {
 	answer   discard
 }
 
-func newAsker(b *testing.B, h http.Handler, body []byte) *asker {
-	b.Helper()
-	r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "/v1/completions", nil)
+func newAsker(tb testing.TB, h http.Handler, body []byte) *asker {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "/v1/completions", nil)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Content-Type", "application/json")
@@ -75,8 +75,8 @@ func (a *asker) ask() {
 	a.handler.ServeHTTP(&a.answer, &a.request)
 }
 
-func benchServer(b *testing.B) http.Handler {
-	b.Helper()
+func benchServer(tb testing.TB) http.Handler {
+	tb.Helper()
 	s, err := server.New(server.Options{
 		Spec:    gen.Spec,
 		API:     &operations{complete: relayed},
@@ -89,7 +89,7 @@ func benchServer(b *testing.B) http.Handler {
 		},
 	})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

@@ -279,11 +279,7 @@ func TestMemoryOfHostileBodies(t *testing.T) {
 			t.Run(h.name+"/"+name, func(t *testing.T) {
 				used := peak(func() { c.send(t, body, length, "identity") })
 				t.Logf("%.2f times the body", float64(used)/float64(len(body)))
-				times := uint64(4)
-				if length < 0 { // the memory that it is read into runs ahead of it
-					times = 6
-				}
-				if used > times*uint64(len(body))+besides {
+				if used > 4*uint64(len(body))+besides {
 					t.Errorf("%d bytes for a body of %d", used, len(body))
 				}
 			})

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -107,7 +108,8 @@ func unlike(doc []byte, a, b int) bool {
 // sameKey reports whether the valid text that begins at start, after its quote, reads key.
 func sameKey(doc []byte, start int, key []byte) bool {
 	raw := doc[start:]
-	if len(raw) > len(key) && string(raw[:len(key)]) == string(key) && raw[len(key)] == '"' {
+	if len(raw) > len(key) && string(raw[:len(key)]) == string(key) && raw[len(key)] == '"' &&
+		bytes.IndexByte(key, '"') < 0 && bytes.IndexByte(key, '\\') < 0 {
 		return true
 	}
 	var buffer [utf8.UTFMax]byte

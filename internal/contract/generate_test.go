@@ -222,7 +222,7 @@ func (g *generator) freeKey(schema *openapi3.Schema) string {
 	}
 	return g.pickBad([]string{
 		`"x"`, `"x"`, `"top_k"`, `""`, `"1"`, `"\u0031"`, `"é"`, `"\u00e9"`, `"\ud83d\ude00"`, `"😀"`, `"1 "`, `"１"`, `"\u0000"`, `"model "`,
-		`"a\"b\\c"`, `"error"`, `"` + strings.Repeat("1", 64) + strconv.Itoa(g.below(3)) + `"`, `"` + strings.Repeat("ключ", 16) + strconv.Itoa(g.below(3)) + `"`,
+		`"a\"b\\c"`, `"\""`, `"\\"`, `"\u0022"`, `"\\\""`, `"a"`, `"a\":"`, `"a\\"`, `"a\"b"`, `"error"`, `"` + strings.Repeat("1", 64) + strconv.Itoa(g.below(3)) + `"`, `"` + strings.Repeat("ключ", 16) + strconv.Itoa(g.below(3)) + `"`,
 	}, []string{`"\ud800"`, "\"\xff\"", "1", "'x'"})
 }
 

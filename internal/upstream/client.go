@@ -77,7 +77,7 @@ type Client struct {
 	authorization  string // the header; empty for none
 	completionsURL *url.URL
 	modelsURL      *url.URL
-	keepsStreams   atomic.Bool // whether the connection of a stream can be used again; see mayCloseStreams
+	connections    atomic.Int32 // what is known of how they end; see mayCloseStreams
 }
 
 // New returns a client of the backend that o describes. Close frees what it holds.

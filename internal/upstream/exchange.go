@@ -22,6 +22,7 @@ type exchange struct {
 	watch    watch
 	response *http.Response
 	body     io.Reader // the answer's body, decoded; nil until decode
+	ended    bool      // whether all of the body has come
 
 	connected bool        // whether there was a connection to send the request on
 	begun     atomic.Bool // whether a byte of the answer has come
@@ -69,14 +70,14 @@ func (x *exchange) trace() *httptrace.ClientTrace {
 // reading is the answer's body as it comes, watched.
 type reading struct{ *exchange }
 
-func (r reading) Read(p []byte) (int, error) { return r.readWithin(p, &r.stages.idle) }
-
-func (x *exchange) readWithin(p []byte, stage *slow) (int, error) {
-	x.watch.start(stage)
-	n, err := x.response.Body.Read(p)
-	x.watch.stop()
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = x.failure(err)
+func (r reading) Read(p []byte) (int, error) {
+	r.watch.start(&r.stages.idle)
+	n, err := r.response.Body.Read(p)
+	r.watch.stop()
+	if errors.Is(err, io.EOF) {
+		r.ended = true
+	} else if err != nil {
+		err = r.failure(err)
 	}
 	return n, err
 }
@@ -111,7 +112,7 @@ func (x *exchange) readAll(limit int) ([]byte, error) {
 	}
 }
 
-// drainTime is how long the end of a body is waited for, after the last event. The backend has
+// drainTime is how long the end of a body is waited for in all, after the last event. The backend has
 // nothing more to say, so it is there at once or the connection isn't worth keeping.
 const drainTime = 10 * time.Millisecond
 
@@ -119,8 +120,9 @@ const drainTime = 10 * time.Millisecond
 func (x *exchange) drain() {
 	const pieces, size = 4, 512
 	rest := make([]byte, size)
+	x.watch.start(&x.stages.drain)
 	for range pieces {
-		if _, err := x.readWithin(rest, &x.stages.drain); err != nil {
+		if _, err := x.response.Body.Read(rest); err != nil {
 			return
 		}
 	}

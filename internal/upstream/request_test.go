@@ -108,7 +108,6 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 		"of nobody known": {nil, 2}, // the first, a stream, was not trusted yet
 		"of uvicorn":      {[]string{"Server: uvicorn", "Keep-Alive: timeout=5"}, 2},
 		"of llama.cpp":    {[]string{"Server: llama.cpp"}, 5},
-		"of its library":  {[]string{"Keep-Alive: timeout=5, max=100"}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

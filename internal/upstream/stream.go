@@ -18,9 +18,10 @@ type Stream struct {
 	inspector *inspector
 	tally     tally
 	limit     int
-	begun     bool  // whether a chunk has come
-	whole     bool  // whether the backend has said [DONE]
-	err       error // what every further call gives
+	wait      func() // called before the backend is waited for
+	begun     bool   // whether a chunk has come
+	whole     bool   // whether the backend has said [DONE]
+	err       error  // what every further call gives
 }
 
 var (
@@ -36,6 +37,7 @@ func (c *Client) stream(x *exchange, req *completion.Request) *Stream {
 		inspector: c.inspector(c.options.Chunk, r),
 		tally:     tally{wanted: req.IncludeUsage},
 		limit:     c.options.MaxEvent,
+		wait:      func() {},
 	}
 }
 
@@ -60,6 +62,7 @@ func (s *Stream) Next() ([]byte, error) {
 
 // BeforeWait has f called before Next waits; see completion.Waiting.
 func (s *Stream) BeforeWait(f func()) bool {
+	s.wait = f
 	s.events.BeforeWait(f)
 	return true
 }
@@ -118,7 +121,8 @@ func (s *Stream) broken(err error) error {
 
 // Close gives the backend up at once, unless it is done. It never fails.
 func (s *Stream) Close() error {
-	if s.whole && !s.exchange.response.Request.Close {
+	if s.whole && !s.exchange.ended && !s.exchange.response.Request.Close {
+		s.wait()
 		s.exchange.drain()
 	}
 	s.exchange.close()

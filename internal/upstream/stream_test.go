@@ -414,3 +414,37 @@ func TestZippedStream(t *testing.T) {
 		t.Errorf("error %v, chunks (-want +got):\n%s", err, diff)
 	}
 }
+
+// What has been written has to go before the end of the body is waited for, too.
+func TestStreamTellsBeforeItWaits(t *testing.T) {
+	t.Parallel()
+	events := func(c *fakebackend.Conn, _ *fakebackend.Request) {
+		c.Head(200, fakebackend.EventStream)
+		c.Chunk(fakebackend.Data(chunkOf(" a", "null"), chunkOf(" b", "null"), "[DONE]"))
+		<-c.Gone() // the body never ends
+	}
+	client := newClient(t, fakebackend.New(t, fakebackend.JSON(200, answer), events).URL)
+	if _, err := client.Complete(caller(t), plain()); err != nil { // from now on, connections are used again
+		t.Fatal(err)
+	}
+	got, err := client.Complete(caller(t), streamed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := 0
+	if !completion.BeforeWait(got.Stream, func() { waits++ }) {
+		t.Fatal("the stream does not tell")
+	}
+	for range 2 {
+		if _, err := got.Stream.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := waits
+	if _, err := got.Stream.Next(); !errors.Is(err, io.EOF) || waits != before {
+		t.Fatalf("%v after %d waits, %d for the events", err, waits, before)
+	}
+	if err := got.Stream.Close(); err != nil || waits == before {
+		t.Errorf("%v, and the end of the body was waited for without a word", err)
+	}
+}

@@ -34,6 +34,7 @@ type watch struct {
 	total   *slow
 	started time.Time
 	present atomic.Pointer[slow] // nil while nobody waits for the backend
+	due     atomic.Int64         // when the present stage is over, in nanoseconds from started
 	timer   *time.Timer          // nil until there is a limit
 }
 
@@ -49,6 +50,7 @@ func (w *watch) start(s *slow) {
 		w.stop()
 		return
 	}
+	w.due.Store(int64(time.Since(w.started) + limit))
 	w.present.Store(s)
 	if w.timer == nil {
 		w.timer = time.AfterFunc(limit, w.expire)
@@ -57,8 +59,9 @@ func (w *watch) start(s *slow) {
 	w.timer.Reset(limit)
 }
 
+// expire ends the exchange, unless the timer was set anew when it was about to go off.
 func (w *watch) expire() {
-	if s := w.present.Load(); s != nil {
+	if s := w.present.Load(); s != nil && int64(time.Since(w.started)) >= w.due.Load() {
 		w.end(s)
 	}
 }
