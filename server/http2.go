@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -49,7 +50,30 @@ func (s *Server) streams(w http.ResponseWriter, r *http.Request) {
 	}
 	stream := newStreamWriter(w, s.options.Limits.WriteTimeout)
 	defer stream.end()
+	body := &unread{ReadCloser: r.Body, left: r.ContentLength != 0}
+	r.Body = body
 	s.ServeHTTP(stream, r)
+	if body.left && r.ContentLength <= mostUnread {
+		stream.discard(body)
+	}
+}
+
+// What is read of a body that nobody wanted: as much as net/http reads over HTTP/1.1, and not for long.
+const (
+	mostUnread = 256 << 10
+	unreadTime = time.Second
+)
+
+// unread knows whether there may be more of a body.
+type unread struct {
+	io.ReadCloser
+	left bool
+}
+
+func (u *unread) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	u.left = u.left && err == nil
+	return n, err
 }
 
 // streamWriter breaks its stream where a write takes too long. net/http's own deadline would have to be
@@ -92,6 +116,14 @@ func (s *streamWriter) FlushError() error {
 	s.late.Reset(s.timeout)
 	defer s.late.Stop()
 	return s.control.Flush()
+}
+
+// discard sends the answer and lets the caller finish his request before it ends. Else he gets a reset behind
+// the answer, and some then throw the answer away (curl 7.88 does), though HTTP/2 forbids it.
+func (s *streamWriter) discard(body io.Reader) {
+	if s.FlushError() == nil && s.control.SetReadDeadline(time.Now().Add(unreadTime)) == nil {
+		_, _ = io.CopyN(io.Discard, body, mostUnread)
+	}
 }
 
 // abandon resets the stream, which ends the write that waits and the request's context.

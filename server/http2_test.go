@@ -231,6 +231,29 @@ func TestSlowBodyOverHTTP2(t *testing.T) {
 	})
 }
 
+// A refusal waits for the rest of its request, but not for long, and never with the answer.
+func TestRefusalWaitsForNobody(t *testing.T) {
+	over(t, transports[:2], func(t opener) {
+		f := t.open(nil)
+		before := f.must()
+		for _, length := range []int64{-1, 100, 1 << 19} {
+			body, rest := io.Pipe()
+			begin := time.Now()
+			got, _ := f.ask(f.request(t.Context(), body, func(r *http.Request) {
+				r.ContentLength = length
+				r.Header.Del("Authorization")
+			}))
+			_ = rest.Close()
+			if took := time.Since(begin); got.status != http.StatusUnauthorized || took > 10*time.Second {
+				t.Errorf("length %d: got %d after %v", length, got.status, took)
+			}
+			if after := f.must(); after != before {
+				t.Error("the connection was given up")
+			}
+		}
+	})
+}
+
 // The pace of a body is not that of the answer, and a body may take longer than one deadline.
 func TestPaceOverHTTP2(t *testing.T) {
 	over(t, transports, func(t opener) {
