@@ -88,7 +88,9 @@ func (b *backend) open() error {
 	defer b.mu.Unlock()
 	b.address = l.Addr().String()
 	b.conns = map[net.Conn]bool{}
-	b.server = &http.Server{Handler: b, ReadHeaderTimeout: time.Minute, ConnState: b.track}
+	stay := b.books.stay(b.name)
+	serve := func(w http.ResponseWriter, r *http.Request) { b.serve(w, r, stay) }
+	b.server = &http.Server{Handler: http.HandlerFunc(serve), ReadHeaderTimeout: time.Minute, ConnState: b.track}
 	go b.server.Serve(l) //nolint:errcheck // it ends by leave
 	return nil
 }
@@ -124,12 +126,6 @@ func (b *backend) leave(linger int) {
 	}
 }
 
-func (b *backend) away() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.server == nil
-}
-
 func (b *backend) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -161,8 +157,8 @@ func (b *backend) comeAndGo(ctx context.Context) {
 	}
 }
 
-// ServeHTTP answers as the request's id, and nothing else, makes it.
-func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve answers as the seed and the request, and nothing else, make it.
+func (b *backend) serve(w http.ResponseWriter, r *http.Request, stay int) {
 	if r.Method == http.MethodGet {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"object":"list","data":[]}`)
@@ -174,7 +170,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	raw, err := io.ReadAll(r.Body)
 	draw := b.draw(id, raw)
 	how := b.choose(draw)
-	note := b.books.note(id, b.name, how, b.away())
+	note := b.books.note(id, b.name, how, stay)
 	if err != nil {
 		b.books.spoil(note) // the connection broke before the request was there
 		return

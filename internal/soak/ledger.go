@@ -11,6 +11,7 @@ type ledger struct {
 	mu   sync.Mutex
 	byID map[string][]*entry
 	told map[string]int // how often each behaviour was shown
+	left map[string]int // how often each backend has gone away
 }
 
 // entry is one request as one backend had it.
@@ -20,22 +21,27 @@ type entry struct {
 	cut bool // whether the backend went away meanwhile
 }
 
-func newLedger() *ledger { return &ledger{byID: map[string][]*entry{}, told: map[string]int{}} }
+func newLedger() *ledger {
+	return &ledger{byID: map[string][]*entry{}, told: map[string]int{}, left: map[string]int{}}
+}
 
-// note is called before anything of an answer is sent.
-func (l *ledger) note(id, backend string, b behaviour, cut bool) *entry {
+// note is called before anything of an answer is sent. stay is how often the backend had gone away when
+// the request came to it: it may have done so once more.
+func (l *ledger) note(id, backend string, b behaviour, stay int) *entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e := &entry{backend: backend, behaviour: b, cut: cut}
+	e := &entry{backend: backend, behaviour: b, cut: stay != l.left[backend]}
 	l.byID[id] = append(l.byID[id], e)
 	l.told[backend+": "+b.name]++
 	return e
 }
 
-// cutAll marks what a backend has, and what it had of which the client may not have heard yet.
+// cutAll marks what a backend has that goes away, and what it had of which the client may not have heard
+// yet.
 func (l *ledger) cutAll(backend string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.left[backend]++
 	for _, all := range l.byID {
 		for _, e := range all {
 			if e.backend == backend {
@@ -43,6 +49,13 @@ func (l *ledger) cutAll(backend string) {
 			}
 		}
 	}
+}
+
+// stay is how often a backend has gone away so far.
+func (l *ledger) stay(backend string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left[backend]
 }
 
 // settle takes what is known of a request out of the books.
