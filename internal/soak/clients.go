@@ -59,7 +59,9 @@ func (cs *clients) ask(ctx context.Context, d time.Duration) {
 			for time.Now().Before(until) && ctx.Err() == nil {
 				c.asked++
 				e := newErrand(c.draw, fmt.Sprintf("%s-%d", c.name, c.asked))
+				began := time.Now()
 				how, err := c.run(ctx, e)
+				e.took = time.Since(began)
 				cs.report.note(e, how, err, cs.books.settle(e.id))
 				time.Sleep(time.Duration(c.draw.IntN(int(30 * time.Millisecond))))
 			}

@@ -28,6 +28,7 @@ type errand struct {
 	usage   bool
 	leaves  leaving
 	fault   *fault // nil where the request keeps the contract
+	took    time.Duration
 }
 
 // leaving is when a client goes who does not wait for the end. At most one of its fields is set.

@@ -17,10 +17,13 @@ import (
 	"time"
 )
 
-const maxEvent = 64 << 10
+// What settings say too.
+const (
+	maxEvent = 64 << 10
+	timeout  = 8 * time.Second // far above what a backend takes that is merely slow
+)
 
-// settings leave the addresses of the backends open. Timeouts are far above what a backend takes that is
-// merely slow, for the machine may be busy with other things too.
+// settings leave the addresses of the backends open.
 const settings = `
 auth: {tokens: [{name: soak, token: sg-soak}]}
 log: {level: error}

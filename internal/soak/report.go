@@ -17,6 +17,10 @@ const (
 	// here; and the page that is read has one of its own.
 	moreDescriptors = 4
 	moreGoroutines  = 10
+	// A machine that is busy with other things may stand still for longer than the gateway waits for a
+	// backend. Of so many requests one may time out for that alone, if it did take so long.
+	perLate = 1000
+
 	// Go gives memory back late, and the sizes of the largest bodies that came together vary: of what was
 	// resident when it was warm, a half more, and in any case this much (KiB).
 	moreResident = 16 << 10
@@ -31,6 +35,7 @@ type report struct {
 	counts   map[counter]int           // without those that were left
 	left     int
 	unclear  int // whose end was no end: offences
+	late     int // that timed out, and took long enough for it, though no backend was at fault
 	total    int
 	offences int
 	named    []string // the first of them
@@ -53,6 +58,8 @@ func (r *report) note(e errand, how ending, err error, known []entry) {
 	case how == left:
 	case e.fault != nil && (how != e.fault.ending || len(known) > 0):
 		r.offend("%s (wrong %s): %v; backends: %s", e.id, e.fault.name, how, told(known))
+	case e.fault == nil && !explained(e, how, known) && how.code == "upstream_timeout" && e.took >= timeout:
+		r.stoodStill()
 	case e.fault == nil && !explained(e, how, known):
 		r.offend("%s (%s, model %s, stream %v): %v is explained by nothing; backends: %s", e.id, e.kind, e.model, e.stream, how, told(known))
 	}
@@ -67,6 +74,12 @@ func (r *report) note(e errand, how ending, err error, known []entry) {
 		return
 	}
 	r.counts[how.counted()]++
+}
+
+func (r *report) stoodStill() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late++
 }
 
 func told(known []entry) string {
@@ -144,6 +157,9 @@ func (r *report) judge(stillAsked int64) {
 	if stillAsked > 0 {
 		r.offend("at rest: backends still work on %d requests", stillAsked)
 	}
+	if most := r.total/perLate + 1; r.late > most {
+		r.offend("%d requests timed out for no backend's fault, at most %d", r.late, most)
+	}
 	if r.counts[whole.counted()] == 0 {
 		r.offend("no request was answered at all")
 	}
@@ -174,7 +190,7 @@ func (r *report) print(books *ledger) {
 	_, _ = fmt.Fprintf(w, "resident KiB\t%d\t%d\t%d\n", r.fresh.resident, r.warm.resident, r.after.resident)
 	_, _ = fmt.Fprintf(w, "goroutines\t%d\t%d\t%d\n", r.fresh.goroutines, r.warm.goroutines, r.after.goroutines)
 	_, _ = fmt.Fprintf(w, "descriptors\t%d\t%d\t%d\n", r.fresh.descriptors, r.warm.descriptors, r.after.descriptors)
-	_, _ = fmt.Fprintf(w, "\n%d requests, %d offences\n", r.total, r.offences)
+	_, _ = fmt.Fprintf(w, "\n%d requests, %d late for no backend's fault, %d offences\n", r.total, r.late, r.offences)
 	for _, o := range r.named {
 		_, _ = fmt.Fprintf(w, "- %s\n", o)
 	}
