@@ -269,7 +269,7 @@ func beforeTheAnswer(t *testing.T, client *toxics.Client) {
 		for kind, request := range map[string]string{"plain": plainBody, "stream": streamed} {
 			t.Run(name+", "+kind, func(t *testing.T) {
 				t.Parallel()
-				if diff := cmp.Diff(test.want, tell(t, shared.in(t).try(name, request+many(4000, " ")))); diff != "" {
+				if diff := cmp.Diff(test.want, tell(t, shared.in(t).try(name, request+many(1<<20, " ")))); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				if n := calls(backends[name]); n > 2 {

@@ -79,9 +79,11 @@ func unreachable(err error) bool {
 	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") || errors.As(err, &certificate)
 }
 
+// brokeOff knows a connection that is gone. One that net/http has closed is among them: it does so when it
+// reads the end of it while the request is still being written, and gives the error of the write.
 func brokeOff(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || closedUnasked(err) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 
 // closedUnasked knows by its words the error that net/http gives, and does not export, where the
