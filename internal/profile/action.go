@@ -43,7 +43,7 @@ func withList(req *completion.Request, field string, _ json.RawMessage) *complet
 	return req.With(field, slices.Concat([]byte{'['}, req.Field(field), []byte{']'}))
 }
 
-// withOne asks for one more than was asked for, where 0 is taken for none at all.
+// withOne asks for one more than was asked for, where 0 is taken for none at all, or for no limit.
 func withOne(req *completion.Request, field string, _ json.RawMessage) *completion.Request {
 	return req.With(field, []byte("1"))
 }

@@ -4,28 +4,50 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/rawjson"
 )
 
 // condition is what a deviation is about. holds is given the field's JSON, nil where it is absent, and
-// the default that the contract publishes, nil where there is none.
+// the default that the contract publishes, nil where there is none. beside, where there is one, has to
+// hold of the whole request too.
 type condition struct {
-	name  string // as docs/backends.md has it
-	holds func(raw, published json.RawMessage) bool
+	name   string // as docs/backends.md has it
+	holds  func(raw, published json.RawMessage) bool
+	beside func(req *completion.Request) bool
 }
 
 var (
-	isNull      = condition{"null", func(raw, _ json.RawMessage) bool { return string(raw) == "null" }}
-	isUnset     = condition{"absent or null", func(raw, _ json.RawMessage) bool { return unset(raw) }}
-	isAsked     = condition{"asks for something", asks}
-	isIdle      = condition{"there, and asks for nothing", func(raw, published json.RawMessage) bool { return raw != nil && !asks(raw, published) }}
-	isText      = condition{"a text", func(raw, _ json.RawMessage) bool { return raw != nil && raw[0] == '"' }}
-	isZero      = condition{"0", func(raw, _ json.RawMessage) bool { return equals(raw, 0) }}
-	isOne       = condition{"1", func(raw, _ json.RawMessage) bool { return equals(raw, 1) }}
-	isTokens    = condition{"token ids", func(raw, _ json.RawMessage) bool { return ofTokens(raw) }}
-	isSeveral   = condition{"several prompts", func(raw, _ json.RawMessage) bool { return len(prompts(raw)) > 1 }}
-	isListOfOne = condition{"a list of one prompt", func(raw, _ json.RawMessage) bool { return len(prompts(raw)) == 1 }}
+	isNull      = condition{name: "null", holds: func(raw, _ json.RawMessage) bool { return string(raw) == "null" }}
+	isUnset     = condition{name: "absent or null", holds: func(raw, _ json.RawMessage) bool { return unset(raw) }}
+	isAsked     = condition{name: "asks for something", holds: asks}
+	isIdle      = condition{name: "there, and asks for nothing", holds: func(raw, published json.RawMessage) bool { return raw != nil && !asks(raw, published) }}
+	isText      = condition{name: "a text", holds: func(raw, _ json.RawMessage) bool { return raw != nil && raw[0] == '"' }}
+	isZero      = condition{name: "0", holds: func(raw, _ json.RawMessage) bool { return equals(raw, 0) }}
+	isOne       = condition{name: "1", holds: func(raw, _ json.RawMessage) bool { return equals(raw, 1) }}
+	isTokens    = condition{name: "token ids", holds: func(raw, _ json.RawMessage) bool { return ofTokens(raw) }}
+	isSeveral   = condition{name: "several prompts", holds: func(raw, _ json.RawMessage) bool { return len(prompts(raw)) > 1 }}
+	isListOfOne = condition{name: "a list of one prompt", holds: func(raw, _ json.RawMessage) bool { return len(prompts(raw)) == 1 }}
 )
+
+// Of one prompt, the likeliest tokens alone make one text: there is no second choice to make.
+var (
+	isAskedGreedy   = condition{"above 1, at `temperature` 0", isAsked.holds, isGreedy}
+	isSeveralGreedy = condition{"several prompts, `n` above 1, at `temperature` 0", isSeveral.holds, func(req *completion.Request) bool {
+		return integer(req.Field("n")) > 1 && isGreedy(req)
+	}}
+)
+
+// isZeroAlone is a max_tokens of 0 that does not score a prompt.
+var isZeroAlone = condition{"0, without `echo`", isZero.holds, func(req *completion.Request) bool {
+	return string(req.Field("echo")) != "true"
+}}
+
+// isGreedy reports whether vLLM takes the temperature for 0: its bound, in SamplingParams.
+func isGreedy(req *completion.Request) bool {
+	f, err := strconv.ParseFloat(string(req.Field("temperature")), 64)
+	return err == nil && f < 1e-5
+}
 
 func unset(raw json.RawMessage) bool { return raw == nil || string(raw) == "null" }
 

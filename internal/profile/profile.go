@@ -90,10 +90,8 @@ func (p *profile) Complete(ctx context.Context, req *completion.Request) (*compl
 // adapt changes the fields that the backend reads otherwise. All others stay to the byte.
 func (p *profile) adapt(req *completion.Request) *completion.Request {
 	for _, r := range p.rules {
-		raw := req.Field(r.field)
-		published := p.options.Defaults[r.field]
-		if r.do.adapt != nil && r.when.holds(raw, published) {
-			req = r.do.adapt(req, r.field, published)
+		if r.do.adapt != nil && r.applies(req, p.options.Defaults) {
+			req = r.do.adapt(req, r.field, p.options.Defaults[r.field])
 		}
 	}
 	return req

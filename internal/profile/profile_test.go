@@ -121,7 +121,8 @@ func TestEachKindAndField(t *testing.T) {
 		`,"logprobs":5`:                 {"ollama": refused, "tgi": refused},
 		`,"logprobs":null`:              {"llamacpp": `,"max_tokens":16`},
 		`,"max_tokens":7`:               {},
-		`,"max_tokens":0`:               {},
+		`,"max_tokens":0`:               {"vllm": `,"max_tokens":1`, "ollama": `,"max_tokens":1`},
+		`,"echo":false,"max_tokens":0`:  {"vllm": `,"echo":false,"max_tokens":1`, "llamacpp": `,"max_tokens":0`, "ollama": `,"echo":false,"max_tokens":1`},
 		`,"max_tokens" : null`:          {"llamacpp": `,"max_tokens" : 16`, "ollama": `,"max_tokens" : 16`, "tgi": `,"max_tokens" : 16`, "sglang": ``},
 		`,"n":1`:                        {},
 		`,"n":1.0`:                      {},
@@ -137,9 +138,9 @@ func TestEachKindAndField(t *testing.T) {
 		`,"stream":false`:               {},
 		`,"stream":null`:                {"llamacpp": `,"max_tokens":16`, "sglang": ``, "tgi": `,"max_tokens":16`},
 		`,"stream_options":null`:        {"llamacpp": `,"max_tokens":16`},
-		`,"suffix":"s"`:                 {"vllm": refused, "llamacpp": refused, "tgi": refused},
-		`,"suffix":""`:                  {"llamacpp": `,"max_tokens":16`, "tgi": `,"max_tokens":16`},
-		`,"suffix":null`:                {"llamacpp": `,"max_tokens":16`, "tgi": `,"max_tokens":16`},
+		`,"suffix":"s"`:                 {"llamacpp": refused, "tgi": refused},
+		`,"suffix":""`:                  {"vllm": ``, "llamacpp": `,"max_tokens":16`, "tgi": `,"max_tokens":16`},
+		`,"suffix":null`:                {"vllm": ``, "llamacpp": `,"max_tokens":16`, "tgi": `,"max_tokens":16`},
 		`,"temperature":0`:              {},
 		`,"temperature":null`:           {"llamacpp": `,"max_tokens":16`, "sglang": ``},
 		`,"top_p":0`:                    {"vllm": `,"top_p":0.000001`, "ollama": `,"top_p":0.000001,"max_tokens":16`, "sglang": `,"top_p":0.000001`, "tgi": `,"top_p":0.000001,"max_tokens":16`},
@@ -243,6 +244,13 @@ func TestChoices(t *testing.T) {
 		"prompts and n": {"llamacpp", `{"model":"m","prompt":["p","q"],"n":2,"seed":5,"max_tokens":1}`, format(
 			`{"model":"m","prompt":"p","seed":5,"max_tokens":1}`, `{"model":"m","prompt":"p","seed":6,"max_tokens":1}`,
 			`{"model":"m","prompt":"q","seed":5,"max_tokens":1}`, `{"model":"m","prompt":"q","seed":6,"max_tokens":1}`)},
+		"prompts and n, greedy": {"vllm", `{"model":"m","prompt":["p","q"],"n":2,"temperature":0e1}`, format(
+			`{"model":"m","prompt":"p","temperature":0e1}`, `{"model":"m","prompt":"p","temperature":0e1}`,
+			`{"model":"m","prompt":"q","temperature":0e1}`, `{"model":"m","prompt":"q","temperature":0e1}`)},
+		"n, greedy":          {"vllm", `{"model":"m","prompt":[[1]],"n":2,"temperature":0}`, format(`{"model":"m","prompt":[1],"temperature":0}`, `{"model":"m","prompt":[1],"temperature":0}`)},
+		"prompts, greedy":    {"vllm", `{"model":"m","prompt":["p","q"],"n":1,"temperature":0}`, format(`{"model":"m","prompt":["p","q"],"n":1,"temperature":0}`)},
+		"n, at random":       {"vllm", `{"model":"m","prompt":["p","q"],"n":2,"temperature":0.1}`, format(`{"model":"m","prompt":["p","q"],"n":2,"temperature":0.1}`)},
+		"scoring":            {"vllm", `{"model":"m","prompt":["p","q"],"echo":true,"logprobs":1,"max_tokens":0}`, format(`{"model":"m","prompt":["p","q"],"echo":true,"logprobs":1,"max_tokens":0}`)},
 		"without max_tokens": {"llamacpp", `{"model":"m","prompt":["p","q"]}`, format(`{"model":"m","prompt":"p","max_tokens":16}`, `{"model":"m","prompt":"q","max_tokens":16}`)},
 	}
 	for name, test := range tests {

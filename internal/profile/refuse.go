@@ -15,7 +15,7 @@ func (p *profile) refuse(req *completion.Request) error {
 	}
 	var all []contract.Violation
 	for _, r := range p.rules {
-		if r.do.name == refuse.name && r.when.holds(req.Field(r.field), p.options.Defaults[r.field]) {
+		if r.do.name == refuse.name && r.applies(req, p.options.Defaults) {
 			all = append(all, p.unsupported(r))
 		}
 	}
@@ -47,10 +47,10 @@ func (p *profile) model() string {
 func (p *profile) count(req *completion.Request) (int, error) {
 	of := map[string]int{"prompt": 1, "n": 1}
 	for _, r := range p.rules {
-		raw := req.Field(r.field)
-		if r.do.name != splitUp.name || !r.when.holds(raw, p.options.Defaults[r.field]) {
+		if r.do.name != splitUp.name || !r.applies(req, p.options.Defaults) {
 			continue
 		}
+		raw := req.Field(r.field)
 		if r.field == "prompt" {
 			of[r.field] = len(prompts(raw))
 		} else {

@@ -1,5 +1,11 @@
 package profile
 
+import (
+	"encoding/json"
+
+	"github.com/specgate/specgate/internal/completion"
+)
+
 // deviation is a value of a field that some kinds of backends do not take as the contract means it,
 // and what is done about it in front of each; the kinds that are not named take it.
 type deviation struct {
@@ -14,6 +20,7 @@ func table() []deviation {
 	return []deviation{
 		{"prompt", isTokens, actions{Ollama: refuse, TGI: refuse}},
 		{"prompt", isSeveral, actions{LlamaCpp: splitUp, Ollama: splitUp, TGI: splitUp}},
+		{"prompt", isSeveralGreedy, actions{VLLM: splitUp}},
 		{"prompt", isListOfOne, actions{Ollama: itsItem}},
 		{"best_of", isAsked, actions{VLLM: refuse, LlamaCpp: refuse, Ollama: refuse, SGLang: refuse, TGI: refuse}},
 		{"best_of", isIdle, actions{LlamaCpp: cut}},
@@ -27,8 +34,11 @@ func table() []deviation {
 		{"logprobs", isZero, actions{LlamaCpp: one}},
 		{"logprobs", isNull, actions{LlamaCpp: cut}},
 		{"max_tokens", isUnset, actions{LlamaCpp: theDefault, Ollama: theDefault, TGI: theDefault}},
+		{"max_tokens", isZero, actions{Ollama: one}},
+		{"max_tokens", isZeroAlone, actions{VLLM: one}},
 		{"max_tokens", isNull, actions{SGLang: cut}},
 		{"n", isAsked, actions{LlamaCpp: splitUp, Ollama: splitUp, TGI: splitUp}},
+		{"n", isAskedGreedy, actions{VLLM: splitUp}},
 		{"n", isNull, actions{VLLM: cut, LlamaCpp: cut, SGLang: cut}},
 		{"presence_penalty", isAsked, actions{TGI: refuse}},
 		{"presence_penalty", isNull, actions{LlamaCpp: cut, SGLang: cut}},
@@ -37,8 +47,8 @@ func table() []deviation {
 		{"stop", isNull, actions{LlamaCpp: cut}},
 		{"stream", isNull, actions{LlamaCpp: cut, SGLang: cut, TGI: cut}},
 		{"stream_options", isNull, actions{LlamaCpp: cut}},
-		{"suffix", isAsked, actions{VLLM: refuse, LlamaCpp: refuse, TGI: refuse}},
-		{"suffix", isIdle, actions{LlamaCpp: cut, TGI: cut}},
+		{"suffix", isAsked, actions{LlamaCpp: refuse, TGI: refuse}},
+		{"suffix", isIdle, actions{VLLM: cut, LlamaCpp: cut, TGI: cut}},
 		{"temperature", isNull, actions{LlamaCpp: cut, SGLang: cut}},
 		{"top_p", isZero, actions{VLLM: nearZero, Ollama: nearZero, SGLang: nearZero, TGI: nearZero}},
 		{"top_p", isOne, actions{TGI: cut}},
@@ -54,6 +64,11 @@ type rule struct {
 	field string
 	when  condition
 	do    action
+}
+
+// applies reports whether a request deviates so.
+func (r rule) applies(req *completion.Request, defaults map[string]json.RawMessage) bool {
+	return r.when.holds(req.Field(r.field), defaults[r.field]) && (r.when.beside == nil || r.when.beside(req))
 }
 
 func rulesFor(kind string) []rule {
