@@ -13,7 +13,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp
+.PHONY: help generate build run test check drift lint lint-spec race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp test-vllm test-ollama test-backends
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,3 +82,14 @@ cover: ## Say how much of the code that was not generated the tests reach
 test-llamacpp: ## Run against a real llama.cpp server and a small real model (needs Python, 600 MB)
 	.ci/llamacpp setup
 	$(GO) test -tags llamacpp -count=1 -timeout 15m -v -run LlamaCpp ./cmd/specgate
+
+test-vllm: ## Run in front of a real vLLM and a real llama.cpp at one time (needs Python, 6 GB)
+	.ci/llamacpp setup
+	.ci/vllm setup
+	$(GO) test -tags backends -count=1 -timeout 30m -v -run BackendsVLLM ./cmd/specgate
+
+test-ollama: ## Run in front of a real Ollama and a real llama.cpp at one time (needs Python, a C++ compiler, 2 GB)
+	.ci/ollama setup
+	$(GO) test -tags backends -count=1 -timeout 30m -v -run BackendsOllama ./cmd/specgate
+
+test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all of the real servers

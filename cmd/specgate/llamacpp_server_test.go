@@ -1,14 +1,11 @@
-//go:build llamacpp
+//go:build llamacpp || backends
 
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"net/http"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +14,17 @@ import (
 
 // llamaPatience is for an answer of a few tokens, on a machine that is busy with other tests too.
 const llamaPatience = time.Minute
+
+// Two prompts as text and as the model's tokens, and what it makes of them at temperature 0.
+const (
+	twoTexts  = `["The capital of France is","One, two, three,"]`
+	twoTokens = `[[2,818,5279,529,7001,563],[2,4906,236764,1156,236764,1806,236764]]`
+	oneTokens = `[2,818,5279,529,7001,563]`
+	ofFrance  = " the capital of the country of France."
+	ofNumbers = " four, five, six, seven,"
+	greedy    = `,"max_tokens":8,"temperature":0`
+	withUsage = `,"stream":true,"stream_options":{"include_usage":true}`
+)
 
 // llama is a gateway in front of a llama.cpp server with a small real model.
 type llama struct {
@@ -28,7 +36,7 @@ type llama struct {
 func startLlama(t *testing.T) *llama {
 	t.Helper()
 	l := &llama{
-		url: serveLlama(t),
+		url: serveReal(t, "llamacpp", 0).url,
 		running: &running{
 			t: t, log: newLogbook(), ended: make(chan error, 1),
 			client: &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: llamaPatience},
@@ -43,47 +51,6 @@ func startLlama(t *testing.T) *llama {
 	cfg.Upstreams = map[string]config.Backend{"default": backend}
 	l.serve(cfg)
 	return l
-}
-
-// serveLlama runs .ci/llamacpp and returns http://host:port.
-func serveLlama(t *testing.T) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "../../.ci/llamacpp", "serve", "0")
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	said := newLogbook()
-	cmd.Stderr = said
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	address := make(chan string, 1)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer close(address)
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
-				address <- url
-			}
-		}
-		_ = cmd.Wait() // it is killed
-	}()
-	t.Cleanup(func() { <-ended })
-	select {
-	case url := <-address:
-		if url != "" {
-			return url
-		}
-		<-ended
-		t.Fatalf("llama.cpp did not start: %s", said)
-	case <-time.After(2 * time.Minute):
-		t.Fatal("llama.cpp does not listen")
-	}
-	return ""
 }
 
 // fetch asks llama.cpp itself, past the gateway.
@@ -246,4 +213,23 @@ func (l *llama) mustSay(body string, want ...string) {
 			l.t.Errorf("%s: choice %d is %q, which ends by %q; want %q", body, i, c.text, c.reason, want[i])
 		}
 	}
+}
+
+// usage takes the one chunk with the usage off the end.
+func (l *llama) usage(chunks []llamaPiece) (rest []llamaPiece, prompt, completion int) {
+	l.t.Helper()
+	last := chunks[len(chunks)-1]
+	if last.Usage == nil || len(last.Choices) != 0 {
+		l.t.Fatalf("the last chunk is %+v", last)
+	}
+	rest = chunks[:len(chunks)-1]
+	for _, c := range rest {
+		if c.Usage != nil || len(c.Choices) == 0 {
+			l.t.Errorf("a chunk before the last has usage, or no choice: %+v", c)
+		}
+	}
+	if u := last.Usage; u.Total != u.Prompt+u.Completion {
+		l.t.Errorf("usage %+v", u)
+	}
+	return rest, last.Usage.Prompt, last.Usage.Completion
 }

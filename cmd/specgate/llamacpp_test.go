@@ -49,15 +49,7 @@ func TestLlamaCpp(t *testing.T) {
 	}
 }
 
-// Two prompts as text and as the model's tokens, and what it makes of them at temperature 0.
 const (
-	twoTexts   = `["The capital of France is","One, two, three,"]`
-	twoTokens  = `[[2,818,5279,529,7001,563],[2,4906,236764,1156,236764,1806,236764]]`
-	oneTokens  = `[2,818,5279,529,7001,563]`
-	ofFrance   = " the capital of the country of France."
-	ofNumbers  = " four, five, six, seven,"
-	greedy     = `,"max_tokens":8,"temperature":0`
-	withUsage  = `,"stream":true,"stream_options":{"include_usage":true}`
 	longTokens = 480 // within a slot's 512; at 15 a second they take half a minute
 	longBody   = `{"model":"m","prompt":"Once upon a time","max_tokens":480,"ignore_eos":true`
 )
@@ -169,25 +161,6 @@ func llamaStreamsInARow(l *llama) {
 			}
 		}
 	}
-}
-
-// usage takes the one chunk with the usage off the end.
-func (l *llama) usage(chunks []llamaPiece) (rest []llamaPiece, prompt, completion int) {
-	l.t.Helper()
-	last := chunks[len(chunks)-1]
-	if last.Usage == nil || len(last.Choices) != 0 {
-		l.t.Fatalf("the last chunk is %+v", last)
-	}
-	rest = chunks[:len(chunks)-1]
-	for _, c := range rest {
-		if c.Usage != nil || len(c.Choices) == 0 {
-			l.t.Errorf("a chunk before the last has usage, or no choice: %+v", c)
-		}
-	}
-	if u := last.Usage; u.Total != u.Prompt+u.Completion {
-		l.t.Errorf("usage %+v", u)
-	}
-	return rest, last.Usage.Prompt, last.Usage.Completion
 }
 
 func llamaStreamUsage(l *llama) {
