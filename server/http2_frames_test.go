@@ -223,7 +223,7 @@ func TestStreamThatIsNotRead(t *testing.T) {
 func TestSlowReaderOfAStream(t *testing.T) {
 	ended := make(chan error, 1)
 	r := open(t, "h2c", func(o *server.Options) {
-		o.Limits.WriteTimeout = time.Second
+		o.Limits.WriteTimeout = 3 * time.Second
 		o.API = &operations{complete: func(context.Context, *completion.Request) (gen.CreateCompletionResponseObject, error) {
 			return pieces{ended}, nil
 		}}
@@ -231,7 +231,7 @@ func TestSlowReaderOfAStream(t *testing.T) {
 	f := r.frames(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	f.ask(1, valid)
 	for range 8 {
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 		f.wrote(f.WriteWindowUpdate(0, 256<<10))
 		f.wrote(f.WriteWindowUpdate(1, 256<<10))
 	}
@@ -286,7 +286,7 @@ func TestHeaderThatDoesNotEnd(t *testing.T) {
 	for name, dribble := range map[string]bool{"nothing more": false, "byte by byte": true} {
 		t.Run(name, func(t *testing.T) {
 			r := open(t, "h2c", func(o *server.Options) {
-				o.Limits.HeaderTimeout, o.Limits.BodyTimeout = 200*time.Millisecond, 300*time.Millisecond
+				o.Limits.HeaderTimeout, o.Limits.BodyTimeout = 500*time.Millisecond, 500*time.Millisecond
 			}).running
 			f := r.frames()
 			block := f.completion("x-long", strings.Repeat("a", 60_000))
@@ -303,7 +303,7 @@ func TestHeaderThatDoesNotEnd(t *testing.T) {
 			}()
 			begin := time.Now()
 			_, _ = io.Copy(io.Discard, f.conn) // in the middle of a header nothing can be answered
-			if took := time.Since(begin); took < 400*time.Millisecond || took > 10*time.Second {
+			if took := time.Since(begin); took < 500*time.Millisecond || took > 10*time.Second {
 				t.Errorf("the connection is held for %v", took)
 			}
 			_ = f.conn.Close()
@@ -331,7 +331,7 @@ func TestPrefaceThatDoesNotEnd(t *testing.T) {
 // A body that stops in the middle of a frame is told so too, before its connection ends.
 func TestBodyThatStopsWithinAFrame(t *testing.T) {
 	r := open(t, "h2c", func(o *server.Options) {
-		o.Limits.HeaderTimeout, o.Limits.BodyTimeout = 300*time.Millisecond, 600*time.Millisecond
+		o.Limits.HeaderTimeout, o.Limits.BodyTimeout = time.Second, time.Second
 	}).running
 	f := r.frames()
 	f.silent = true
@@ -349,7 +349,7 @@ func TestBodyThatStopsWithinAFrame(t *testing.T) {
 func TestCallerWhoIsGoneWithoutAWord(t *testing.T) {
 	ended := make(chan error, 1)
 	r := open(t, "h2c", func(o *server.Options) {
-		o.Limits.HeaderTimeout, o.Limits.BodyTimeout = 200*time.Millisecond, 200*time.Millisecond
+		o.Limits.HeaderTimeout, o.Limits.BodyTimeout = time.Second, time.Second
 		o.API = &operations{complete: func(ctx context.Context, _ *completion.Request) (gen.CreateCompletionResponseObject, error) {
 			return endless{ctx, ended}, nil
 		}}

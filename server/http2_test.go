@@ -44,7 +44,10 @@ func (o opener) open(change func(*server.Options)) *front {
 func over(t *testing.T, names []string, test func(t opener)) {
 	t.Helper()
 	for _, name := range names {
-		t.Run(name, func(t *testing.T) { test(opener{t, name}) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(opener{t, name})
+		})
 	}
 }
 
@@ -214,7 +217,7 @@ func TestSameAnswersOverEveryTransport(t *testing.T) {
 // A body that stops coming ends its own stream alone.
 func TestSlowBodyOverHTTP2(t *testing.T) {
 	over(t, transports[:2], func(t opener) {
-		f := t.open(func(o *server.Options) { o.Limits.BodyTimeout = 300 * time.Millisecond })
+		f := t.open(func(o *server.Options) { o.Limits.BodyTimeout = time.Second })
 		before := f.must()
 		for _, length := range []int64{-1, 100} {
 			body, rest := io.Pipe()
@@ -258,7 +261,7 @@ func TestRefusalWaitsForNobody(t *testing.T) {
 func TestPaceOverHTTP2(t *testing.T) {
 	over(t, transports, func(t opener) {
 		f := t.open(func(o *server.Options) {
-			o.Limits.HeaderTimeout, o.Limits.BodyTimeout, o.Limits.WriteTimeout = 400*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
+			o.Limits.HeaderTimeout, o.Limits.BodyTimeout, o.Limits.WriteTimeout = time.Second, time.Second, time.Second
 			o.API = &operations{complete: func(ctx context.Context, req *completion.Request) (gen.CreateCompletionResponseObject, error) {
 				return slowly{ctx}, nil
 			}}
@@ -267,7 +270,7 @@ func TestPaceOverHTTP2(t *testing.T) {
 		go func() {
 			for i := range len(valid) {
 				_, _ = io.WriteString(rest, valid[i:i+1])
-				time.Sleep(40 * time.Millisecond)
+				time.Sleep(60 * time.Millisecond)
 			}
 			_ = rest.Close()
 		}()
@@ -286,7 +289,7 @@ func (s slowly) VisitCreateCompletionResponse(w http.ResponseWriter) error {
 		select {
 		case <-s.ctx.Done():
 			return s.ctx.Err()
-		case <-time.After(time.Second):
+		case <-time.After(1500 * time.Millisecond):
 		}
 		if _, err := fmt.Fprintf(w, "data: %d\n\n", i); err != nil {
 			return err

@@ -150,7 +150,7 @@ func TestCurlOverHTTP2(t *testing.T) {
 	})
 }
 
-// Silence is broken by comments, and longer than any deadline of a single write.
+// Silence is broken by comments.
 func TestKeepaliveOverHTTP2(t *testing.T) {
 	t.Parallel()
 	overHTTP2(t, func(t *testing.T, protocol string) {
