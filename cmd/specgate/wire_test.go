@@ -260,7 +260,8 @@ func TestLargeEventInEachForm(t *testing.T) {
 	}
 	g := start(t, replies.reply)
 	for name, form := range forms {
-		if got := g.complete(streamed, "X-Request-Id: "+idOf(name)).body; got != fakebackend.Data(form.want, "[DONE]") {
+		req := g.request(t.Context(), "POST", completions, strings.NewReader(streamed), "X-Request-Id: "+idOf(name))
+		if got := g.do(req).body; got != fakebackend.Data(form.want, "[DONE]") {
 			t.Errorf("%s: %d bytes came of %d: %s", name, len(got), len(form.want), abridged(got))
 		}
 	}
