@@ -163,19 +163,16 @@ func (b *requestBody) Read(p []byte) (int, error) {
 }
 
 // Memory for a body is taken as the body comes, for a length is easily declared: a first piece, and
-// then some times what has come. One without a length could be over with the next byte.
-const (
-	firstPiece, growth        = 64 << 10, 4
-	firstGuess, guessedGrowth = 4 << 10, 2
-)
+// then four times what has come.
+const firstPiece, growth = 64 << 10, 4
 
 // readAll reads the body.
 func (b *requestBody) readAll() ([]byte, error) {
-	most, first, factor := b.limit+1, int64(firstGuess), int64(guessedGrowth) // one more, to see that a body is too long
-	if b.length >= 0 {
-		most, first, factor = b.length+1, firstPiece, growth
+	if b.length < 0 {
+		return io.ReadAll(b)
 	}
-	data := make([]byte, 0, min(most, first))
+	most := b.length + 1 // one more, to meet the end without growing
+	data := make([]byte, 0, min(most, firstPiece))
 	for {
 		n, err := b.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
@@ -185,7 +182,7 @@ func (b *requestBody) readAll() ([]byte, error) {
 		case err != nil:
 			return nil, err
 		case len(data) == cap(data):
-			data = slices.Grow(data, int(min(most, factor*int64(cap(data))))-len(data))
+			data = slices.Grow(data, int(min(most, growth*int64(cap(data))))-len(data))
 		}
 	}
 }
