@@ -18,9 +18,7 @@ func (b *both) killBoth(llamacpp, other *realServer) {
 	b.t.Helper()
 	for _, victim := range []struct{ server, heir *realServer }{{llamacpp, other}, {other, llamacpp}} {
 		name, model := victim.server.name, "to-"+victim.server.name
-		running := b.longStream(model)
 		b.killAmidTraffic(victim.server, victim.heir)
-		mustEndBroken(b.t, <-running)
 		for range 4 {
 			for _, model := range []string{model, "half"} {
 				if got := b.complete(`{"model":"` + model + `",` + france + greedy + `}`); got.status != 200 || from(got) != victim.heir.name {
@@ -87,7 +85,8 @@ func mustEndBroken(t *testing.T, stream string) {
 }
 
 // killAmidTraffic kills a server while requests go to both, one after another from each of three
-// callers. Nobody gets anything but an answer, or, where the request was running there, a 502.
+// callers, and a stream comes from it. Nobody gets anything but an answer, or, where the request was
+// running there, a 502; and the stream breaks.
 func (b *both) killAmidTraffic(victim, heir *realServer) {
 	b.t.Helper()
 	ctx, stop := context.WithCancel(b.t.Context())
@@ -113,8 +112,10 @@ func (b *both) killAmidTraffic(victim, heir *realServer) {
 		})
 	}
 	time.Sleep(2 * time.Second) // traffic
+	running := b.longStream("to-" + victim.name)
 	victim.kill()
 	close(dead)
+	mustEndBroken(b.t, <-running)
 	time.Sleep(2 * time.Second) // more of it
 	stop()
 	callers.Wait()

@@ -261,9 +261,7 @@ func vllmSDK(b *both) {
 
 // killVLLM does not wait for it to start again, which takes long.
 func (b *both) killVLLM(vllm *realServer) {
-	running := b.longStream("to-vllm")
 	b.killAmidTraffic(vllm, &realServer{name: "llamacpp"})
-	mustEndBroken(b.t, <-running)
 	for range 4 {
 		for _, model := range []string{"to-vllm", "half"} {
 			if got := b.complete(`{"model":"` + model + `",` + france + greedy + `}`); got.status != 200 || from(got) != "llamacpp" {
