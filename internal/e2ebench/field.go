@@ -62,14 +62,13 @@ func (f *field) stop() {
 }
 
 // start runs a program until stop, and waits until it listens. What it says goes to a file.
-func (f *field) start(ctx context.Context, address string, env []string, name string, args ...string) (pid int, err error) {
+func (f *field) start(ctx context.Context, address, name string, args ...string) (pid int, err error) {
 	out, err := os.Create(filepath.Join(f.dir, fmt.Sprintf("%s.%d.log", filepath.Base(name), len(f.processes))))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own programs
-	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		return 0, err
@@ -86,13 +85,13 @@ func (f *field) startUpstream(ctx context.Context, _ options) (err error) {
 	if f.upstream, err = freeAddress(); err != nil {
 		return err
 	}
-	_, err = f.start(ctx, f.upstream, nil, self(), "upstream", f.upstream)
+	_, err = f.start(ctx, f.upstream, self(), "upstream", f.upstream)
 	return err
 }
 
 func (f *field) startProxy(ctx context.Context, _ options) error {
 	return f.enter("ReverseProxy", func(address string) (int, error) {
-		return f.start(ctx, address, nil, self(), "proxy", address+","+f.upstream)
+		return f.start(ctx, address, self(), "proxy", address+","+f.upstream)
 	})
 }
 
@@ -104,7 +103,7 @@ func (f *field) startSpecgate(ctx context.Context, o options) error {
 		return err
 	}
 	return f.enter("specgate", func(address string) (int, error) {
-		return f.start(ctx, address, nil, o.specgate, "serve", "--config", file, "--listen", address)
+		return f.start(ctx, address, o.specgate, "serve", "--config", file, "--listen", address)
 	})
 }
 
@@ -125,7 +124,7 @@ func (f *field) startNginx(ctx context.Context, _ options) error {
 		if err := os.WriteFile(file, []byte(f.nginxConfig(address)), 0o600); err != nil {
 			return 0, err
 		}
-		return f.start(ctx, address, nil, "nginx", "-c", file, "-p", f.dir, "-e", filepath.Join(f.dir, "nginx.error"))
+		return f.start(ctx, address, "nginx", "-c", file, "-p", f.dir, "-e", filepath.Join(f.dir, "nginx.error"))
 	})
 }
 
