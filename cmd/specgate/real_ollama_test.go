@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/specgate/specgate/internal/sse"
 )
 
 // direct asks Ollama itself, past the gateway.
@@ -57,18 +60,57 @@ func ollamaWays(b *both) {
 		"a number in stop":        {france + `,"stop":[1]`, 400, "stop", ""},
 		"usage unasked":           {france + greedy + `,"stream":true`, 200, "data: [DONE]", `"usage"`},
 		"zeros before the last":   {france + greedy + withUsage, 200, `"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`, ""},
-		"the last has no choices": {france + greedy + withUsage, 200, `"choices":[],"usage":{"prompt_tokens":6,"completion_tokens":8,"total_tokens":14}}`, ""},
+		"the last has no choices": {france + greedy + withUsage, 200, `"choices":[],"model":"gemma3-270m","system_fingerprint":"fp_ollama","usage":{"prompt_tokens":6,"completion_tokens":8,"total_tokens":14}}`, ""},
 	} {
 		status, answer := b.direct(test.body)
 		if status != test.status || !strings.Contains(answer, test.has) || test.hasNot != "" && strings.Contains(answer, test.hasNot) {
 			b.t.Errorf("%s: %d %s", name, status, answer)
 		}
 	}
-	// Without max_tokens nothing but the model ends a text.
-	_, answer := b.direct(`"prompt":"One, two, three,","temperature":0`)
-	var doc llamaPiece
-	if err := json.Unmarshal([]byte(answer), &doc); err != nil || doc.Usage == nil || doc.Usage.Completion < 100 {
-		b.t.Errorf("%v, %s", err, answer)
+	ollamaPenalties(b)
+	for _, tokens := range []string{"", `,"max_tokens":null`, `,"max_tokens":0`} {
+		b.mustGoOn(`"prompt":"One, two, three,","temperature":0` + tokens)
+	}
+}
+
+// The engine that Ollama has for newer models samples without penalties.
+func ollamaPenalties(b *both) {
+	const counting = `"prompt":"One, one, one, one,","max_tokens":12,"temperature":0`
+	_, plain := b.direct(counting)
+	_, penalized := b.direct(counting + `,"presence_penalty":2,"frequency_penalty":2`)
+	text := func(answer string) string {
+		var doc llamaPiece
+		if err := json.Unmarshal([]byte(answer), &doc); err != nil || len(doc.Choices) != 1 {
+			b.t.Fatalf("%v, %s", err, answer)
+		}
+		return doc.Choices[0].Text
+	}
+	if text(plain) != text(penalized) {
+		b.t.Errorf("penalties have an effect: %q and %q", text(plain), text(penalized))
+	}
+}
+
+// mustGoOn fails the test where Ollama ends a text soon, though nobody has told it to.
+func (b *both) mustGoOn(body string) {
+	b.t.Helper()
+	const many = 64 // tokens, and so events; the contract's default is 16
+	ctx, leave := context.WithCancel(b.t.Context())
+	defer leave()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.other+completions, strings.NewReader(`{"model":"gemma3-270m",`+body+`,"stream":true}`))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	events := sse.NewReader(resp.Body, 0)
+	for n := range many {
+		event, err := events.Next()
+		if err != nil || strings.Contains(string(event.Data), `"finish_reason":"`) {
+			b.t.Fatalf("%s: it ends after %d tokens: %s %v", body, n, event.Data, err)
+		}
 	}
 }
 
