@@ -332,6 +332,10 @@ func realLimits(b *both) {
 			}
 		}
 	}
+	// Ollama says load, and no token.
+	if got := b.complete(`{"model":"llama3.1:8b","prompt":""}`); got.status != 200 || !strings.Contains(got.body, `"finish_reason":"stop"`) {
+		b.t.Errorf("%d %s", got.status, got.body)
+	}
 	// A top_p of 0 leaves the likeliest token alone.
 	for _, model := range []string{"one", "llama3.1:8b"} {
 		b.mustSay(`{"model":"`+model+`",`+france+`,"max_tokens":8,"temperature":1.5,"top_p":0}`, ofFrance)
