@@ -2,12 +2,8 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -26,30 +22,10 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 			case http.ErrAbortHandler:
 				panic(p)
 			default:
-				err = apierror.Internal(&panicked{value: fmt.Sprintf("%T", p), at: frames()})
+				err = apierror.Recovered(p)
 			}
 		}()
 		return next(c)
-	}
-}
-
-// panicked is a bug that broke an operation off. It tells where, and of the value only the type: the
-// rest may be a caller's.
-type panicked struct{ value, at string }
-
-func (p *panicked) Error() string { return "panic with " + p.value + " at " + p.at }
-
-// frames names the innermost functions of a panic, as file:line.
-func frames() string {
-	const most, skip = 8, 4 // this function, its caller, the runtime's own
-	var pcs [most]uintptr
-	var at []string
-	for in := runtime.CallersFrames(pcs[:runtime.Callers(skip, pcs[:])]); ; {
-		frame, more := in.Next()
-		at = append(at, fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line))
-		if !more {
-			return strings.Join(at, " < ")
-		}
 	}
 }
 
@@ -65,7 +41,7 @@ func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 		status := s.record(c, err, time.Since(start))
-		var bug *panicked
+		var bug *apierror.Panic
 		broken := cut || begun && errors.As(err, &bug)
 		if broken || !begun && status == apierror.StatusClientClosed {
 			panic(http.ErrAbortHandler)

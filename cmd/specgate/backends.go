@@ -48,12 +48,13 @@ type guarded struct {
 	*guard.Guard
 	client   *upstream.Client
 	settings config.Backend
+	maxBytes int // of one answer that is no stream
 	defaults map[string]json.RawMessage
 }
 
 // profiled is the upstream as one that takes all that the contract accepts.
 func (u guarded) profiled(o profile.Options) routing.Completer {
-	o.FanoutMax, o.FanoutWidth, o.Defaults = u.settings.FanoutMax, u.settings.FanoutWidth, u.defaults
+	o.FanoutMax, o.FanoutWidth, o.MaxBytes, o.Defaults = u.settings.FanoutMax, u.settings.FanoutWidth, u.maxBytes, u.defaults
 	return profile.New(u.settings.Kind, u.Guard, o)
 }
 
@@ -93,7 +94,7 @@ func newUpstreams(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Lo
 			Repaired:    metrics.Repaired,
 		})
 		g := guard.New(client, guards(cfg, name, metrics, logger))
-		all[name] = guarded{Guard: g, client: client, settings: b, defaults: s.defaults}
+		all[name] = guarded{Guard: g, client: client, settings: b, maxBytes: int(cfg.Upstream.MaxResponse), defaults: s.defaults}
 		if err := metrics.Watch(name, g); err != nil {
 			return all, err
 		}

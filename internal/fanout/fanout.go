@@ -7,6 +7,7 @@ package fanout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -19,20 +20,33 @@ type Completer interface {
 	Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error)
 }
 
-// Complete asks next for each of the parts, of which there is at least one, width of them at a time; a
-// width of 0 is all at once. Each part asks for one choice, and all of them or none for a stream. The
-// choice of a part gets the part's place for its index.
+// Parts are what one request is made of: at least one request, each of which asks for one choice, and
+// all of them or none for a stream.
+type Parts struct {
+	Count  int
+	Stream bool
+	// Of makes the part with this number, when it is its turn: no more of them are held than run. It is
+	// called once for each, in their order, and by one goroutine at a time.
+	Of func(i int) *completion.Request
+	// Width is how many run at one time; 0 is all.
+	Width int
+	// MaxBytes bounds the answers that are no streams, all together; 0 is no limit.
+	MaxBytes int
+}
+
+// Complete asks next for all parts, and makes one answer of theirs. The choice of a part gets the part's
+// number for its index.
 //
 // The first part that fails fails all of them: the others are cancelled, and the error is returned
 // or, once the stream has been returned, given by the stream. A stream is returned when all parts
 // have theirs, or the first chunk is there: a backend that works at fewer of them at a time begins
 // with some only when others are over.
-func Complete(ctx context.Context, next Completer, parts []*completion.Request, width int) (*completion.Answer, error) {
-	if width <= 0 || width > len(parts) {
-		width = len(parts)
+func Complete(ctx context.Context, next Completer, parts Parts) (*completion.Answer, error) {
+	if parts.Width <= 0 || parts.Width > parts.Count {
+		parts.Width = parts.Count
 	}
-	g := newGroup(ctx, next, parts, width)
-	if parts[0].Stream {
+	g := newGroup(ctx, next, parts)
+	if parts.Stream {
 		return g.stream() //nolint:contextcheck // the group has the caller's context, and its own end
 	}
 	return g.whole() //nolint:contextcheck // as above
@@ -41,7 +55,7 @@ func Complete(ctx context.Context, next Completer, parts []*completion.Request, 
 // group is the parts of one request while they are asked for.
 type group struct {
 	next  Completer
-	parts []*completion.Request
+	parts Parts
 	free  chan struct{} // holds an item for each part that is under way
 
 	calls   []completion.Call // the parts', each its own: two goroutines must not write to one
@@ -49,22 +63,24 @@ type group struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu       sync.Mutex
-	err      error // why the first part failed that did
-	answered int   // parts that are over, and did not fail
+	mu    sync.Mutex
+	err   error // why the first part failed that did
+	begun bool  // whether the backend has begun to answer one
+	bytes int   // of the answers that are no streams
 }
 
-func newGroup(ctx context.Context, next Completer, parts []*completion.Request, width int) *group {
-	g := &group{next: next, parts: parts, free: make(chan struct{}, width)}
-	g.calls = slices.Repeat([]completion.Call{*completion.CallOf(ctx)}, len(parts))
+func newGroup(ctx context.Context, next Completer, parts Parts) *group {
+	g := &group{next: next, parts: parts, free: make(chan struct{}, parts.Width)}
+	g.calls = slices.Repeat([]completion.Call{*completion.CallOf(ctx)}, parts.Count)
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	return g
 }
 
 // start runs ask for each part, on a goroutine of its own, when it is the part's turn.
-func (g *group) start(ask func(ctx context.Context, i int) error) {
+func (g *group) start(ask func(ctx context.Context, i int, req *completion.Request) error) {
 	g.running.Go(func() {
-		for i := range g.parts {
+		defer g.recovered()
+		for i := range g.parts.Count {
 			select {
 			case g.free <- struct{}{}:
 			case <-g.ctx.Done():
@@ -73,24 +89,42 @@ func (g *group) start(ask func(ctx context.Context, i int) error) {
 				g.fail(context.Cause(g.ctx))
 				return
 			}
+			req := g.parts.Of(i)
 			g.running.Go(func() {
+				defer g.recovered()
 				g.calls[i].Context = g.ctx
-				g.end(ask(&g.calls[i], i))
+				if err := ask(&g.calls[i], i, req); err != nil {
+					g.fail(err)
+				}
 				<-g.free
 			})
 		}
 	})
 }
 
-// end notes what became of a part.
-func (g *group) end(err error) {
-	if err != nil {
-		g.fail(err)
-		return
+// recovered makes a bug in one part the failure of the request: a goroutine that panics would end the
+// process.
+func (g *group) recovered() {
+	if p := recover(); p != nil {
+		g.fail(apierror.Recovered(p))
 	}
+}
+
+// answered notes that the backend has begun to answer a part.
+func (g *group) answered() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.answered++
+	g.begun = true
+}
+
+// hold counts the bytes of an answer, and fails where those of all parts are too many.
+func (g *group) hold(bytes int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.bytes += bytes; g.parts.MaxBytes > 0 && g.bytes > g.parts.MaxBytes {
+		return apierror.UpstreamSpent(fmt.Sprintf("The backend's answers to the parts of the request are larger than %d bytes.", g.parts.MaxBytes), nil)
+	}
+	return nil
 }
 
 // fail ends all parts for the failure of one. That they were ended is the failure of the others, and
@@ -100,7 +134,7 @@ func (g *group) fail(err error) {
 	defer g.mu.Unlock()
 	if g.err == nil {
 		g.err = err
-		if g.answered > 0 { // some of it was generated, and would be paid for again
+		if g.begun { // some of it was generated, and would be paid for again
 			g.err = apierror.Spent(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,12 +60,10 @@ func (c completer) Complete(ctx context.Context, req *completion.Request) (*comp
 }
 
 // partsOf are requests whose bodies are a, b, c …
-func partsOf(count int, stream bool) []*completion.Request {
-	var parts []*completion.Request
-	for i := range count {
-		parts = append(parts, &completion.Request{Body: []byte{byte('a' + i)}, Stream: stream})
-	}
-	return parts
+func partsOf(count int, stream bool, width int) fanout.Parts {
+	return fanout.Parts{Count: count, Stream: stream, Width: width, Of: func(i int) *completion.Request {
+		return &completion.Request{Body: []byte{byte('a' + i)}, Stream: stream}
+	}}
 }
 
 func doc(id, choices, more string) string {
@@ -95,7 +94,7 @@ func TestWhole(t *testing.T) {
 			t.Errorf("id %q", own.ID)
 		}
 		return whole(answers[part])
-	}), partsOf(3, false), 0)
+	}), partsOf(3, false, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +124,7 @@ func TestUsageOfSome(t *testing.T) {
 			answers := map[string]string{"a": doc("1", choice("A"), test.a), "b": doc("2", choice("B"), test.b)}
 			got, err := fanout.Complete(t.Context(), completer(func(_ context.Context, part string) (*completion.Answer, error) {
 				return whole(answers[part])
-			}), partsOf(2, false), 0)
+			}), partsOf(2, false, 0))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +195,7 @@ func piece(id, text, more string) string { return doc(id, choice(text), more) }
 
 func TestStream(t *testing.T) {
 	s := newStreams("ab")
-	answer, err := fanout.Complete(t.Context(), s, partsOf(2, true), 0)
+	answer, err := fanout.Complete(t.Context(), s, partsOf(2, true, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +279,7 @@ func TestOneFailureEndsAll(t *testing.T) {
 					ended <- ctx.Err()
 					return nil, ctx.Err()
 				}
-			}), partsOf(3, false), 0)
+			}), partsOf(3, false, 0))
 			if !errors.Is(err, test.want) {
 				t.Errorf("error %v", err)
 			}
@@ -299,7 +298,7 @@ func TestFailureAfterAnAnswerIsSpent(t *testing.T) {
 				return whole(doc("1", choice("A"), ""))
 			}
 			return nil, apierror.Upstream("gone", nil)
-		}), partsOf(2, false), width)
+		}), partsOf(2, false, width))
 		var e *apierror.Error
 		if !errors.As(err, &e) || e.Status != 502 || width == 1 && e.Header.Get("X-Should-Retry") != "false" {
 			t.Errorf("width %d: %v", width, err)
@@ -314,8 +313,8 @@ func TestStreamRefused(t *testing.T) {
 			<-s.opened
 			return nil, errBroken
 		}
-		return s.Complete(ctx, partsOf(1, true)[0])
-	}), partsOf(2, true), 0)
+		return s.Complete(ctx, partsOf(1, true, 0).Of(0))
+	}), partsOf(2, true, 0))
 	if !errors.Is(err, errBroken) {
 		t.Errorf("error %v", err)
 	}
@@ -325,7 +324,7 @@ func TestStreamRefused(t *testing.T) {
 func TestStreamWithoutStream(t *testing.T) {
 	_, err := fanout.Complete(t.Context(), completer(func(context.Context, string) (*completion.Answer, error) {
 		return whole(doc("1", choice("A"), ""))
-	}), partsOf(2, true), 0)
+	}), partsOf(2, true, 0))
 	if err == nil {
 		t.Error("no error")
 	}
@@ -334,7 +333,7 @@ func TestStreamWithoutStream(t *testing.T) {
 func TestStreamBreaks(t *testing.T) {
 	s := newStreams("abc")
 	s.failed = errBroken
-	answer, err := fanout.Complete(t.Context(), s, partsOf(3, true), 0)
+	answer, err := fanout.Complete(t.Context(), s, partsOf(3, true, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +355,7 @@ func TestStreamBreaks(t *testing.T) {
 
 func TestCloseEndsAll(t *testing.T) {
 	s := newStreams("abc")
-	answer, err := fanout.Complete(t.Context(), s, partsOf(3, true), 0)
+	answer, err := fanout.Complete(t.Context(), s, partsOf(3, true, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +378,7 @@ func TestCallerLeaves(t *testing.T) {
 			once.Do(func() { leave(cause) })
 			<-ctx.Done()
 			return nil, context.Cause(ctx)
-		}), partsOf(3, stream), 2)
+		}), partsOf(3, stream, 2))
 		if !errors.Is(err, cause) {
 			t.Errorf("error %v", err)
 		}
@@ -391,7 +390,7 @@ func TestStreamBeginsBeforeAllAreOpen(t *testing.T) {
 	s := newStreams("ab")
 	answer, err := func() (*completion.Answer, error) {
 		go func() { s.chunks["a"] <- piece("1", "one", "") }()
-		return fanout.Complete(t.Context(), s, partsOf(2, true), 1)
+		return fanout.Complete(t.Context(), s, partsOf(2, true, 1))
 	}()
 	if err != nil {
 		t.Fatal(err)
@@ -437,7 +436,7 @@ func TestWidth(t *testing.T) {
 		step(1)
 		defer step(-1)
 		return whole(doc("id", choice(part), ""))
-	}), partsOf(count, false), width)
+	}), partsOf(count, false, width))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -475,7 +474,7 @@ func TestStreamOrder(t *testing.T) {
 		closed := &sync.WaitGroup{}
 		closed.Add(1)
 		return &completion.Answer{Stream: &script{ctx: ctx, chunks: chunks, closed: closed}}, nil
-	}), partsOf(count, true), 0)
+	}), partsOf(count, true, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -509,4 +508,94 @@ func TestStreamOrder(t *testing.T) {
 	if len(ids) != 1 {
 		t.Errorf("ids and models %v", ids)
 	}
+}
+
+// A part is a copy of a request that may be large: there are never more of them than run.
+func TestPartsAreMadeInTurn(t *testing.T) {
+	const count, width = 12, 2
+	var made, over atomic.Int64
+	parts := partsOf(count, false, width)
+	of := parts.Of
+	parts.Of = func(i int) *completion.Request {
+		if held := made.Add(1) - over.Load(); held > width {
+			t.Errorf("%d parts are held", held)
+		}
+		return of(i)
+	}
+	_, err := fanout.Complete(t.Context(), completer(func(_ context.Context, part string) (*completion.Answer, error) {
+		defer over.Add(1)
+		return whole(doc("id", choice(part), ""))
+	}), parts)
+	if err != nil || made.Load() != count {
+		t.Errorf("%d parts made, error %v", made.Load(), err)
+	}
+}
+
+func TestAnswersTooLarge(t *testing.T) {
+	answer := doc("id", choice("A"), "")
+	var asked atomic.Int64
+	next := completer(func(context.Context, string) (*completion.Answer, error) {
+		asked.Add(1)
+		return whole(answer)
+	})
+	for _, test := range []struct {
+		maxBytes, asked int
+		refused         bool
+	}{{4 * len(answer), 4, false}, {4*len(answer) - 1, 4, true}, {2*len(answer) - 1, 2, true}} {
+		asked.Store(0)
+		parts := partsOf(4, false, 1)
+		parts.MaxBytes = test.maxBytes
+		_, err := fanout.Complete(t.Context(), next, parts)
+		var e *apierror.Error
+		if refused := errors.As(err, &e) && e.Status == 502 && e.Header.Get("X-Should-Retry") == "false"; refused != test.refused || int(asked.Load()) != test.asked {
+			t.Errorf("%+v: %d asked, error %v", test, asked.Load(), err)
+		}
+	}
+}
+
+// A bug costs one request, and not the process.
+func TestPanic(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		inPart := completer(func(context.Context, string) (*completion.Answer, error) { panic("secret") })
+		broken := partsOf(2, stream, 0)
+		broken.Of = func(int) *completion.Request { panic("secret") }
+		for name, run := range map[string]func() (*completion.Answer, error){
+			"asked": func() (*completion.Answer, error) { return fanout.Complete(t.Context(), inPart, partsOf(2, stream, 0)) },
+			"made":  func() (*completion.Answer, error) { return fanout.Complete(t.Context(), inPart, broken) },
+		} {
+			_, err := run()
+			if err == nil || apierror.From(err).Status != 500 || !strings.Contains(err.Error(), "fanout_test.go") || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s, stream %t: %v", name, stream, err)
+			}
+		}
+	}
+}
+
+// What a backend has begun to stream, it has worked on, whatever becomes of the rest.
+func TestFailureBesideAStreamIsSpent(t *testing.T) {
+	opened := make(chan struct{})
+	_, err := fanout.Complete(t.Context(), completer(func(ctx context.Context, part string) (*completion.Answer, error) {
+		if part == "b" {
+			<-opened
+			return nil, apierror.Upstream("gone", nil)
+		}
+		closed := &sync.WaitGroup{}
+		closed.Add(1)
+		return &completion.Answer{Stream: &opening{script{ctx: ctx, closed: closed}, opened}}, nil
+	}), partsOf(2, true, 0))
+	var e *apierror.Error
+	if !errors.As(err, &e) || e.Status != 502 || e.Header.Get("X-Should-Retry") != "false" {
+		t.Errorf("error %v", err)
+	}
+}
+
+// opening is a stream that tells when it is first read.
+type opening struct {
+	script
+	opened chan struct{}
+}
+
+func (o *opening) Next() ([]byte, error) {
+	close(o.opened)
+	return o.script.Next()
 }

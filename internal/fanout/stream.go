@@ -42,7 +42,7 @@ func (g *group) stream() (*completion.Answer, error) {
 		close(s.events)
 	}()
 	answer := &completion.Answer{Stream: s}
-	for opened := 0; opened < len(g.parts) && s.early == nil; {
+	for opened := 0; opened < g.parts.Count && s.early == nil; {
 		e, ok := <-s.events
 		switch {
 		case !ok:
@@ -59,8 +59,8 @@ func (g *group) stream() (*completion.Answer, error) {
 }
 
 // read asks for one part, and hands on all that comes of it.
-func (s *stream) read(ctx context.Context, i int) error {
-	answer, err := s.next.Complete(ctx, s.parts[i])
+func (s *stream) read(ctx context.Context, i int, req *completion.Request) error {
+	answer, err := s.next.Complete(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,7 @@ func (s *stream) read(ctx context.Context, i int) error {
 		return errNoStream
 	}
 	defer answer.Stream.Close() //nolint:errcheck // it says nothing that Next has not said
+	s.answered()
 	if err := s.send(event{part: i, header: answer.Header}); err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (s *stream) over() ([]byte, error) {
 		return nil, s.err
 	}
 	s.err = io.EOF
-	if s.usage.count == len(s.parts) {
+	if s.usage.count == s.parts.Count {
 		return s.totals(), nil
 	}
 	return nil, s.err

@@ -3,19 +3,22 @@ package fanout
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strconv"
 
+	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/rawjson"
 )
 
 // whole waits for all parts, and merges their answers.
 func (g *group) whole() (*completion.Answer, error) {
-	answers := make([]*completion.Answer, len(g.parts))
-	g.start(func(ctx context.Context, i int) (err error) {
-		answers[i], err = g.next.Complete(ctx, g.parts[i])
-		return err
+	answers := make([]*completion.Answer, g.parts.Count)
+	g.start(func(ctx context.Context, i int, req *completion.Request) (err error) {
+		if answers[i], err = g.next.Complete(ctx, req); err != nil {
+			return err
+		}
+		g.answered()
+		return g.hold(len(answers[i].Body))
 	})
 	if err := g.wait(); err != nil {
 		return nil, err
@@ -24,7 +27,7 @@ func (g *group) whole() (*completion.Answer, error) {
 	return &completion.Answer{Header: answers[0].Header, Body: body}, err
 }
 
-var errNoChoice = errors.New("a part was answered without a choice")
+var errNoChoice = apierror.UpstreamSpent("The backend answered a part of the request without a choice.", nil)
 
 // merge puts the choices of all answers into the first of them, and the usage of all. What else it
 // holds speaks for all.

@@ -46,6 +46,8 @@ type Options struct {
 	FanoutMax int
 	// FanoutWidth is how many of them run side by side; 0 is all.
 	FanoutWidth int
+	// MaxBytes bounds their answers that are no streams, all together; 0 is no limit.
+	MaxBytes int
 	// Defaults are those that the contract publishes: contract.Defaults of CompletionRequest.
 	Defaults map[string]json.RawMessage
 }
@@ -84,7 +86,7 @@ func (p *profile) Complete(ctx context.Context, req *completion.Request) (*compl
 	if choices < 2 {
 		return p.next.Complete(ctx, req)
 	}
-	return fanout.Complete(ctx, p.next, split(req, choices), p.options.FanoutWidth)
+	return fanout.Complete(ctx, p.next, p.split(req, choices))
 }
 
 // adapt changes the fields that the backend reads otherwise. All others stay to the byte.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -326,5 +328,53 @@ func TestCustomIsItself(t *testing.T) {
 		if profile.New(kind, backend, profile.Options{}) != profile.Completer(backend) {
 			t.Errorf("%s: something stands in front of it", kind)
 		}
+	}
+}
+
+// crowd counts how many requests are there at one time.
+type crowd struct {
+	recorder
+	there, most int
+}
+
+func (c *crowd) step(by int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.there += by
+	c.most = max(c.most, c.there)
+}
+
+func (c *crowd) Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
+	c.step(1)
+	defer c.step(-1)
+	time.Sleep(time.Second) // of the bubble's: all that may come are there
+	return c.recorder.Complete(ctx, req)
+}
+
+// Where each choice has a seed of its own, each part is a copy of the request: of a large one, few are
+// held at one time.
+func TestCopiesOfALargeRequest(t *testing.T) {
+	for _, test := range []struct {
+		name, more string
+		size, most int
+	}{
+		{"large", `,"seed":1`, 2 << 20, 1},
+		{"half", `,"seed":1`, 1<<19 - 200, 2},
+		{"small", `,"seed":1`, 10, 8},
+		{"large, without copies", ``, 2 << 20, 8},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := &crowd{}
+			req := request(t, `{"model":"m","prompt":"`+strings.Repeat("p", test.size)+`","n":64`+test.more+`}`)
+			o := profile.Options{FanoutMax: 128, FanoutWidth: 8, Defaults: load(t).defaults}
+			synctest.Test(t, func(t *testing.T) {
+				if _, err := profile.New("ollama", c, o).Complete(t.Context(), req); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if c.most != test.most || len(c.bodies) != 64 {
+				t.Errorf("%d asked, %d at one time", len(c.bodies), c.most)
+			}
+		})
 	}
 }

@@ -1,32 +1,43 @@
 package profile
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"strconv"
 
 	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/fanout"
 )
+
+// maxCopies bounds the bytes of the parts of one request that are held at one time, where each is a copy
+// of the request but for its seed.
+const maxCopies = 1 << 20
 
 // split makes single requests of one that asks for several choices: prompt after prompt, and for each
 // as many as n says, so that the place of each is the index of its choice. Of those for one prompt
 // each has a seed of its own.
-func split(req *completion.Request, choices int) []*completion.Request {
+func (p *profile) split(req *completion.Request, choices int) fanout.Parts {
 	raw := req.Field("prompt")
 	list := prompts(raw)
 	each := choices / max(1, len(list))
-	parts := make([]*completion.Request, 0, choices)
-	for i := range max(1, len(list)) {
-		one := req
-		if len(list) > 0 {
-			one = one.With("prompt", raw[list[i].Start:list[i].End])
+	var one *completion.Request // for the prompt whose turn it is
+	of := func(i int) *completion.Request {
+		if i%each == 0 {
+			one = req
+			if len(list) > 0 {
+				at := list[i/each]
+				one = one.With("prompt", raw[at.Start:at.End])
+			}
+			one = one.Without("n")
 		}
-		one = one.Without("n")
-		for choice := range each {
-			parts = append(parts, seeded(one, choice))
-		}
+		return seeded(one, i%each)
 	}
-	return parts
+	width := p.options.FanoutWidth
+	if each > 1 && !unset(req.Field("seed")) {
+		width = min(cmp.Or(width, choices), max(1, maxCopies/len(req.Body)))
+	}
+	return fanout.Parts{Count: choices, Stream: req.Stream, Of: of, Width: width, MaxBytes: p.options.MaxBytes}
 }
 
 // seeded gives a request the seed of one of several choices: the one that was sent for the first, and
