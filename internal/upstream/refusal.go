@@ -47,7 +47,8 @@ func (x *exchange) refusal() error {
 		return err
 	}
 	e := refused(status, x.response.Header, complaintIn(body))
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusNotFound:
 		e.Fate = apierror.TurnedAway
 	}
 	return e
