@@ -18,10 +18,10 @@ func quoted(text string) []byte {
 }
 
 // named gives an answer the model's public id. Every other byte of it stays.
-func named(answer *completion.Answer, model string) *completion.Answer {
+func named(answer *completion.Answer, theirs, model string) *completion.Answer {
 	public := quoted(model)
 	if answer.Stream != nil {
-		answer.Stream = &renamed{Stream: answer.Stream, public: public}
+		answer.Stream = &renamed{Stream: answer.Stream, theirs: theirs, model: model, public: public}
 		return answer
 	}
 	answer.Body = rename(answer.Body, public)
@@ -31,7 +31,8 @@ func named(answer *completion.Answer, model string) *completion.Answer {
 // renamed is a stream whose chunks have another model.
 type renamed struct {
 	completion.Stream
-	public []byte
+	theirs, model string
+	public        []byte // model, as JSON
 }
 
 // BeforeWait is that of the stream within.
@@ -41,7 +42,7 @@ func (s *renamed) BeforeWait(f func()) bool { return completion.BeforeWait(s.Str
 func (s *renamed) Next() ([]byte, error) {
 	chunk, err := s.Stream.Next()
 	if err != nil {
-		return nil, err
+		return nil, reworded(err, s.theirs, s.model)
 	}
 	return rename(chunk, s.public), nil
 }

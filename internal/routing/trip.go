@@ -64,10 +64,13 @@ func (t *trip) ask(ctx context.Context, i int, work *completion.Work) (*completi
 		t.call.Upstream = target.Upstream.Name()
 		t.call.Attempts++
 	}
-	if err == nil && alias {
-		answer = named(answer, t.req.Model)
+	switch {
+	case !alias:
+		return answer, err
+	case err != nil:
+		return nil, reworded(err, target.Model, t.req.Model)
 	}
-	return answer, err
+	return named(answer, target.Model, t.req.Model), nil
 }
 
 // nobody is the error where no target is left to be asked: what the last one said that was sent the
