@@ -12,7 +12,8 @@ import (
 )
 
 // Backend answers requests that keep the contract, with answers that keep it. Its errors are
-// *apierror.Error, or that of the context.
+// *apierror.Error, *contract.Invalid where its kind of backend cannot do what is asked for, or that of the
+// context.
 type Backend interface {
 	// Complete answers a request. A stream is returned once the backend has agreed to it, so that
 	// everything it refuses is an error here and not in the stream.
