@@ -166,7 +166,7 @@ type Breaker struct {
 type Health struct {
 	Interval time.Duration `yaml:"interval" doc:"Between two questions. 0 turns them off."`
 	Timeout  time.Duration `yaml:"timeout" doc:"For an answer. Two that fail in a row make a backend unhealthy, one that does not makes it healthy."`
-	Path     string        `yaml:"path" doc:"What is asked for with GET, below base_url. Any status under 500 is well."`
+	Path     string        `yaml:"path" doc:"What is asked for with GET, below base_url: a path without a query, which could hold a key and would be printed. Any status under 500 is well."`
 }
 
 // Backend is one entry of upstreams: a server that speaks the OpenAI API.
@@ -204,8 +204,6 @@ type Upstream struct {
 type Limits struct {
 	Body          Size          `yaml:"body" doc:"The largest request body, after decompression (413)."`
 	InflightBytes Size          `yaml:"inflight_bytes" doc:"Request bodies held at one time, all together (503). At least limits.body."`
-	FanoutMax     int           `yaml:"fanout_max" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
-	FanoutWidth   int           `yaml:"fanout_width" doc:"How many of these it is sent at one time. 0 is all."`
 	MaxConcurrent int           `yaml:"max_concurrent" doc:"Requests at one time (503)."`
 	HeaderTimeout time.Duration `yaml:"header_timeout" doc:"For the headers of a request to arrive."`
 	BodyTimeout   time.Duration `yaml:"body_timeout" doc:"Without progress while a request body arrives (408)."`

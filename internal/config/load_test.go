@@ -371,7 +371,21 @@ func TestLoadRefusesFiles(t *testing.T) {
 			"FILE:2: retry.attempts is 0: it must be 1, which turns retries off, to 10",
 			"FILE:2: retry.budget is 2: it must be a share of 0 to 1, such as 0.1",
 			"FILE:3: breaker.failures is -1: it must be at least 0",
-			"FILE:4: health.path must begin with a slash, and have no space or # in it, such as /models",
+			"FILE:4: health.path must begin with a slash, and have no space, ? or # in it, such as /models",
+		}},
+		{"a key that config print would show", backend + "health: {interval: 0, path: '/health?key=sk-1'}\n", nil, []string{
+			"FILE:2: health.path must begin with a slash, and have no space, ? or # in it, such as /models",
+		}},
+		{"a target twice", backend + `models:
+  m:
+    targets:
+      - {upstream: gpu, priority: 2}
+      - {upstream: gpu, model: other}
+      - {upstream: gpu, model: m}
+      - {upstream: gpu, model: other, weight: 2}
+`, nil, []string{
+			"FILE:7: models.m.targets[2] has the upstream and the model of targets[0]: remove one, and give the other the weight of both",
+			"FILE:8: models.m.targets[3] has the upstream and the model of targets[1]: remove one, and give the other the weight of both",
 		}},
 		{"a budget that is none", backend + "retry: {budget: NaN}\n", nil, []string{"FILE:2: retry.budget is not a number: write digits, such as 0.1"}},
 		{"a backend in both", backend, env{"OPENAI_BASE_URL": "http://elsewhere/v1"}, []string{

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -33,6 +34,21 @@ func (k *checks) models(c Config) {
 		for i, t := range c.Models[name].Targets {
 			k.target(place(join(path, "targets"), i), t, c.Upstreams)
 		}
+		k.distinct(path, name, c.Models[name].Targets)
+	}
+}
+
+// distinct wants no target of a model twice: where the first of them fails, the second is no other.
+func (k *checks) distinct(path, id string, targets []Target) {
+	type model struct{ upstream, id string }
+	known := map[model]int{}
+	for i, t := range targets {
+		m := model{t.Upstream, cmp.Or(t.Model, id)}
+		if first, twice := known[m]; twice && t.Upstream != "" {
+			k.add(place(join(path, "targets"), i), "has the upstream and the model of targets[%d]: remove one, and give the other the weight of both", first)
+			continue
+		}
+		known[m] = i
 	}
 }
 
@@ -81,10 +97,10 @@ func (k *checks) retries(c Config) {
 	}
 	if c.Health.Interval > 0 {
 		k.more("health.timeout", c.Health.Timeout)
-		if !healthPath.MatchString(c.Health.Path) {
-			k.add("health.path", "must begin with a slash, and have no space or # in it, such as /models")
-		}
+	}
+	if (c.Health.Interval > 0 || c.Health.Path != "") && !healthPath.MatchString(c.Health.Path) {
+		k.add("health.path", "must begin with a slash, and have no space, ? or # in it, such as /models")
 	}
 }
 
-var healthPath = regexp.MustCompile(`^/[!"$-~]*$`)
+var healthPath = regexp.MustCompile(`^/[!"$->@-~]*$`)
