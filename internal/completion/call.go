@@ -2,6 +2,7 @@ package completion
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 )
 
@@ -38,6 +39,9 @@ type Call struct {
 type Work struct {
 	Sent  atomic.Int64 // that were handed to the backend
 	Begun atomic.Int64 // of these, those that it may have worked on
+
+	Entering sync.Mutex // is held by the one of them that asks for a place at the backend
+	Entered  bool       // whether one of them has had a place; guarded by Entering
 }
 
 type callKey struct{}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
 )
 
 // afterFull is how long a caller is told to wait where all places are taken: nobody knows when one
@@ -39,15 +40,32 @@ func newBulkhead(o Options) *bulkhead {
 
 func (b *bulkhead) full() bool { return b.places != nil && b.inFlight.Load() >= b.most }
 
-// enter takes a place, and leave gives it back.
-func (b *bulkhead) enter(ctx context.Context) error {
-	if b.places != nil && !b.places.TryAcquire(1) {
-		if err := b.queue(ctx); err != nil {
+// enter takes a place, and leave gives it back. A request that was split waits as one: its parts ask for a
+// place one after the other, and when one of them has had a place, the others wait for theirs as long as the
+// caller does. What they wait for may be nothing but each other.
+func (b *bulkhead) enter(ctx context.Context, work *completion.Work) error {
+	if b.places != nil {
+		work.Entering.Lock()
+		defer work.Entering.Unlock()
+		if err := b.acquire(ctx, work.Entered); err != nil {
 			return err
 		}
+		work.Entered = true
 	}
 	b.inFlight.Add(1)
 	return nil
+}
+
+// acquire takes a place, and waits for one where there is none: in the queue, or with those who are in.
+func (b *bulkhead) acquire(ctx context.Context, entered bool) error {
+	switch {
+	case b.places.TryAcquire(1):
+		return nil
+	case entered:
+		return b.wait(ctx)
+	default:
+		return b.queue(ctx)
+	}
 }
 
 func (b *bulkhead) leave() {
@@ -69,10 +87,15 @@ func (b *bulkhead) queue(ctx context.Context) error {
 		waiting, cancel = context.WithTimeoutCause(ctx, b.patience, errWaited)
 		defer cancel()
 	}
-	if err := b.places.Acquire(waiting, 1); err == nil {
+	return b.wait(waiting)
+}
+
+// wait waits for a place until ctx ends.
+func (b *bulkhead) wait(ctx context.Context) error {
+	if err := b.places.Acquire(ctx, 1); err == nil {
 		return nil
 	}
-	if cause := context.Cause(waiting); !errors.Is(cause, errWaited) {
+	if cause := context.Cause(ctx); !errors.Is(cause, errWaited) {
 		return fmt.Errorf("wait for %s: %w", b.name, cause)
 	}
 	return apierror.Busy(afterFull)

@@ -104,7 +104,11 @@ func (g *Guard) Models(ctx context.Context) (gen.ModelList, error) { return g.ba
 // fate. A stream has its place until it is closed, and its outcome is known at its end. What the backend
 // was given is counted in the call's Work.
 func (g *Guard) Complete(ctx context.Context, req *completion.Request) (answer *completion.Answer, err error) {
-	p, err := g.enter(ctx)
+	work := completion.CallOf(ctx).Work
+	if work == nil {
+		work = &completion.Work{}
+	}
+	p, err := g.enter(ctx, work)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +119,7 @@ func (g *Guard) Complete(ctx context.Context, req *completion.Request) (answer *
 			p.leave()
 		}
 	}()
-	if answer, err = g.ask(ctx, req); err == nil && answer.Stream != nil {
+	if answer, err = g.ask(ctx, req, work); err == nil && answer.Stream != nil {
 		answer.Stream = &stream{Stream: answer.Stream, pass: p}
 	}
 	return answer, err
@@ -124,11 +128,7 @@ func (g *Guard) Complete(ctx context.Context, req *completion.Request) (answer *
 var errUnknown = errors.New("nobody knows what became of the request")
 
 // ask hands a request to the backend, and counts it.
-func (g *Guard) ask(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
-	work := completion.CallOf(ctx).Work
-	if work == nil {
-		work = &completion.Work{}
-	}
+func (g *Guard) ask(ctx context.Context, req *completion.Request, work *completion.Work) (*completion.Answer, error) {
 	work.Sent.Add(1)
 	work.Begun.Add(1)
 	answer, err := g.backend.Complete(ctx, req)
@@ -139,11 +139,11 @@ func (g *Guard) ask(ctx context.Context, req *completion.Request) (*completion.A
 }
 
 // enter waits for a place, and asks the circuit last, which may have opened meanwhile.
-func (g *Guard) enter(ctx context.Context) (*pass, error) {
+func (g *Guard) enter(ctx context.Context, work *completion.Work) (*pass, error) {
 	if wait := g.circuit.wait(); wait > 0 {
 		return nil, g.withhold(apierror.CircuitOpen(wait))
 	}
-	if err := g.places.enter(ctx); err != nil {
+	if err := g.places.enter(ctx, work); err != nil {
 		return nil, g.withhold(err)
 	}
 	t, ok := g.circuit.enter()
