@@ -1,0 +1,131 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// endpoint is what is held to the contract.
+type endpoint struct {
+	base      *url.URL // an SDK's base URL
+	key       string
+	model     string
+	noModel   error // why there is none
+	transport http.RoundTripper
+}
+
+// request is what a case sends.
+type request struct {
+	method, path string   // the path begins behind that of the base URL
+	header       []string // «Name: value»; one without a value takes the header away
+	body         string
+	length       int64 // that is declared where it is not the body's; negative to send chunks
+}
+
+// Exchange is a request and what came.
+type Exchange struct {
+	Method string
+	Path   string
+	Header http.Header // all that the case sent but its key
+	Body   []byte
+	Status int // 0 where nothing came
+	Answer http.Header
+	Got    []byte
+	Err    error // why nothing came, or not all
+}
+
+// mostAnswer bounds what is read of one answer, in bytes.
+const mostAnswer = 64 << 20
+
+var errTooMuch = fmt.Errorf("the answer has more than %d bytes", mostAnswer)
+
+// do makes an exchange. Redirects are not followed, and nothing is decoded.
+func (e *endpoint) do(ctx context.Context, r request) *Exchange {
+	x := &Exchange{Method: r.method, Path: r.path, Body: []byte(r.body), Header: http.Header{}}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sent, err := e.build(ctx, r)
+	if err != nil {
+		x.Err = err
+		return x
+	}
+	for name, values := range sent.Header {
+		if name != "Authorization" || !strings.Contains(values[0], e.key) {
+			x.Header[name] = values
+		}
+	}
+	came, err := e.transport.RoundTrip(sent)
+	if err != nil {
+		x.Err = e.explain(ctx, err)
+		return x
+	}
+	defer func() { _ = came.Body.Close() }()
+	x.Status, x.Answer = came.StatusCode, came.Header
+	x.Got, err = io.ReadAll(io.LimitReader(came.Body, mostAnswer+1))
+	if err != nil {
+		x.Err = fmt.Errorf("the answer does not end well: %w", e.explain(ctx, err))
+	} else if len(x.Got) > mostAnswer {
+		x.Err = errTooMuch
+	}
+	return x
+}
+
+// build makes the request of a case, with what every one has.
+func (e *endpoint) build(ctx context.Context, r request) (*http.Request, error) {
+	var body io.Reader = strings.NewReader(r.body)
+	if r.length > 0 { // the rest of it never comes
+		body = io.MultiReader(body, silence{ctx})
+	}
+	sent, err := http.NewRequestWithContext(ctx, r.method, strings.TrimSuffix(e.base.String(), "/")+r.path, body)
+	if err != nil {
+		return nil, err
+	}
+	if r.length != 0 {
+		sent.ContentLength = r.length
+	}
+	if sent.ContentLength == 0 {
+		sent.Body = http.NoBody
+	}
+	sent.Header.Set("User-Agent", "specgate-conformance")
+	sent.Header.Set("Accept-Encoding", "identity")
+	if r.method == http.MethodPost {
+		sent.Header.Set("Content-Type", jsonMedia)
+	}
+	if e.key != "" {
+		sent.Header.Set("Authorization", "Bearer "+e.key)
+	}
+	for _, line := range r.header {
+		name, value, _ := strings.Cut(line, ":")
+		sent.Header.Del(name)
+		if value != "" {
+			sent.Header.Set(name, strings.TrimPrefix(value, " "))
+		}
+	}
+	return sent, nil
+}
+
+// explain says it where it was the time that ran out.
+func (e *endpoint) explain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return err
+}
+
+// silence is a body that says nothing until its request is over.
+type silence struct{ ctx context.Context }
+
+// Read waits for the end of the request.
+func (s silence) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, io.ErrUnexpectedEOF
+}

@@ -1,0 +1,55 @@
+package conformance_test
+
+import (
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/handlers"
+	"github.com/specgate/specgate/internal/auth"
+	"github.com/specgate/specgate/internal/conformance"
+	"github.com/specgate/specgate/internal/localmodel"
+	"github.com/specgate/specgate/server"
+)
+
+const testKey = "sg-conformance-key"
+
+// newSuite is the cases of the published contract.
+func newSuite(tb testing.TB) *conformance.Suite {
+	tb.Helper()
+	suite, err := conformance.New(gen.Spec)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return suite
+}
+
+type noMetrics struct{}
+
+func (noMetrics) Request(string, int, string) {}
+
+// newSpecgate is the gateway on its own model.
+func newSpecgate(tb testing.TB) http.Handler {
+	tb.Helper()
+	model, err := localmodel.New("test")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	front, err := server.New(server.Options{
+		Spec:    gen.Spec,
+		API:     &handlers.API{Backend: model, Keepalive: time.Minute},
+		Tokens:  auth.Tokens{{Hash: auth.Hash(testKey), Grant: auth.Grant{Name: "test"}}},
+		Logger:  slog.New(slog.DiscardHandler),
+		Metrics: noMetrics{},
+		Limits: server.Limits{
+			Body: 16 << 20, InflightBytes: 256 << 20, MaxConcurrent: 100,
+			HeaderTimeout: time.Minute, BodyTimeout: time.Minute, WriteTimeout: time.Minute,
+		},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return front
+}

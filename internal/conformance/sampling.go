@@ -1,0 +1,154 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/specgate/specgate/gen"
+)
+
+func (s *Suite) samplingCases() []Case {
+	return []Case{
+		required("sampling/max-tokens", "At most max_tokens are generated.", askedField+"max_tokens/description",
+			answered(`"prompt":"There are ninety-two","temperature":0,"max_tokens":3`, usage("3 tokens were allowed", upTo(3)))),
+		required("sampling/max-tokens-default", "Where max_tokens is absent, its published default holds.", askedField+"max_tokens/default",
+			answered(`"prompt":"Once upon a time","temperature":0`, usage(fmt.Sprintf("%d tokens are the default", s.defaultOf("max_tokens")), upTo(s.defaultOf("max_tokens"))))),
+		required("sampling/max-tokens-null", "A max_tokens of null is an absent one.", askedField+"max_tokens/nullable",
+			answered(`"prompt":"Once upon another time","temperature":0,"max_tokens":null`, usage(fmt.Sprintf("%d tokens are the default", s.defaultOf("max_tokens")), upTo(s.defaultOf("max_tokens"))))),
+		required("sampling/max-tokens-zero", "max_tokens of 0 generates nothing.", askedField+"max_tokens/description",
+			answered(`"prompt":"There is nothing","max_tokens":0`, one(says("")))),
+		required("sampling/finish-length", "A text that ends at max_tokens says so.", schemas+"/CompletionChoice/properties/finish_reason/description",
+			answered(`"prompt":"There was a small","temperature":0,"max_tokens":2`, one(func(c gen.CompletionChoice) error {
+				if c.FinishReason != gen.CompletionChoiceFinishReasonLength {
+					return fmt.Errorf("the finish_reason is %q instead of length, after 2 tokens: %q", c.FinishReason, c.Text)
+				}
+				return nil
+			}))),
+		required("sampling/stop-text", "The completion ends before a stop text.", schemas+"/Stop/description", stops(`"The old man who builds"`, func(stop string) string { return quoted(stop) })),
+		required("sampling/stop-list", "Of several stop texts, the first that comes up ends it.", schemas+"/Stop/description", stops(`"The town is called"`, func(stop string) string {
+			return `["\u0000never",` + quoted(stop) + `]`
+		})),
+		required("sampling/stop-reason", "A text that ends at a stop text says so.", schemas+"/CompletionChoice/properties/finish_reason/description", stopsForReason),
+		quality("sampling/seed", "The same seed with the same request gives the same completion.", askedField+"seed/description", repeats(`"prompt":"Dear Ana, thank","seed":42,"max_tokens":12,"temperature":1`)),
+		quality("sampling/seeds", "Another seed gives another completion.", askedField+"seed/description", differ(`"prompt":"Dear Marta, thank","max_tokens":16,"temperature":1.5`, `"seed":1`, `"seed":2`, `"seed":3`)),
+		quality("sampling/greedy", "At temperature 0 the same request gives the same completion.", askedField+"temperature/description", repeats(`"prompt":"On a good day","temperature":0,"max_tokens":12`)),
+		quality("sampling/temperature", "At a high temperature, completions differ.", askedField+"temperature/description", differ(`"prompt":"On a bad day","max_tokens":16`, `"temperature":2`, `"temperature":2`, `"temperature":2`)),
+		quality("sampling/top-p", "The smallest top_p takes the likeliest token alone, as temperature 0 does.", askedField+"top_p/description",
+			agree(`"prompt":"When the wind comes","max_tokens":8`, `"temperature":0`, `"temperature":1,"top_p":0`)),
+		quality("sampling/logit-bias", "A bias of 100 forces a token.", askedField+"logit_bias/description", differ(`"prompt":"How do you build","max_tokens":8,"temperature":0`, `"user":"u"`, `"logit_bias":{"70":100}`)),
+		quality("sampling/frequency-penalty", "A negative frequency_penalty makes a text repeat itself.", askedField+"frequency_penalty/description",
+			differ(`"prompt":"Put the onions into the","max_tokens":32,"temperature":0`, `"frequency_penalty":2`, `"frequency_penalty":-2`)),
+		quality("sampling/presence-penalty", "A negative presence_penalty makes a text repeat itself.", askedField+"presence_penalty/description",
+			differ(`"prompt":"Put the carrots into the","max_tokens":32,"temperature":0`, `"presence_penalty":2`, `"presence_penalty":-2`)),
+		required("sampling/suffix", "A suffix may follow the completion.", askedField+"suffix/description", accepted(`"prompt":"def add(a, b):\n    ","suffix":"\n\nprint(add(1, 2))\n","max_tokens":4`)),
+		required("sampling/user", "A user may be named.", askedField+"user", accepted(`"prompt":"Good morning","user":"user-1234","max_tokens":1`)),
+	}
+}
+
+// defaultOf is the published default of a field, 0 where there is none.
+func (s *Suite) defaultOf(name string) int64 {
+	if ref := s.fields()[name]; ref != nil {
+		value, _ := ref.Value.Default.(float64)
+		return int64(value)
+	}
+	return 0
+}
+
+func upTo(most int64) func(*gen.CompletionUsage) bool {
+	return func(u *gen.CompletionUsage) bool { return u.CompletionTokens <= most }
+}
+
+// says expects a text.
+func says(want string) func(gen.CompletionChoice) error {
+	return func(c gen.CompletionChoice) error {
+		if c.Text != want {
+			return fmt.Errorf("the text is %q instead of %q", abridged(c.Text, 200), want)
+		}
+		return nil
+	}
+}
+
+// stopText is a piece out of the middle of what a prompt is followed by, and what stands before it.
+func stopText(t *trial, prompt string) (before, stop string, err error) {
+	all, err := t.texts(`"prompt":` + prompt + `,"temperature":0,"max_tokens":16`)
+	if err != nil {
+		return "", "", err
+	}
+	if len(all) != 1 || len([]rune(all[0])) < 5 {
+		return "", "", fmt.Errorf("there is nothing to stop at in %q", all)
+	}
+	runes := []rune(all[0])
+	stop = string(runes[len(runes)/2 : len(runes)/2+2])
+	return all[0][:strings.Index(all[0], stop)], stop, nil
+}
+
+// stops expects a stop text to end a completion that would have it.
+func stops(prompt string, spelt func(stop string) string) func(*trial) error {
+	return func(t *trial) error {
+		_, stop, err := stopText(t, prompt)
+		if err != nil {
+			return err
+		}
+		all, err := t.texts(`"prompt":` + prompt + `,"temperature":0,"max_tokens":16,"stop":` + spelt(stop))
+		if err == nil && (len(all) != 1 || strings.Contains(all[0], stop)) {
+			return fmt.Errorf("with the stop text %q, the text is %q", stop, all)
+		}
+		return err
+	}
+}
+
+// stopsForReason expects a text that was cut at a stop to say so.
+func stopsForReason(t *trial) error {
+	const prompt = `"The train leaves at"`
+	before, stop, err := stopText(t, prompt)
+	if err != nil {
+		return err
+	}
+	return answered(`"prompt":`+prompt+`,"temperature":0,"max_tokens":16,"stop":`+quoted(stop), one(func(c gen.CompletionChoice) error {
+		if c.Text == before && c.FinishReason != gen.CompletionChoiceFinishReasonStop {
+			return fmt.Errorf("the finish_reason is %q instead of stop: %q ends before %q", c.FinishReason, c.Text, stop)
+		}
+		return nil
+	}))(t)
+}
+
+// variants asks once for each of some fields beside others, and gives the texts.
+func variants(t *trial, fields string, each []string) ([]string, error) {
+	var all []string
+	for _, more := range each {
+		if more != "" {
+			more = "," + more
+		}
+		texts, err := t.texts(fields + more)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, strings.Join(texts, "\x00"))
+	}
+	return all, nil
+}
+
+func repeats(fields string) func(*trial) error { return agree(fields, "", "") }
+
+// agree expects the same text, whichever of some fields are added.
+func agree(fields string, each ...string) func(*trial) error {
+	return func(t *trial) error {
+		all, err := variants(t, fields, each)
+		if err == nil && len(slices.Compact(slices.Clone(all))) > 1 {
+			return fmt.Errorf("the texts differ: %q", all)
+		}
+		return err
+	}
+}
+
+// differ expects that not all texts are the same.
+func differ(fields string, each ...string) func(*trial) error {
+	return func(t *trial) error {
+		all, err := variants(t, fields, each)
+		if err == nil && len(slices.Compact(slices.Clone(all))) == 1 {
+			return fmt.Errorf("the texts are all %q", all[0])
+		}
+		return err
+	}
+}
