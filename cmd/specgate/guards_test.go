@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -84,6 +85,29 @@ func TestCircuitCloses(t *testing.T) {
 	g.mustCount(`specgate_upstream_circuit_state{upstream="a"}`, "0")
 	if got := g.complete(plainBody); got.status != 200 {
 		t.Errorf("afterwards: %d", got.status)
+	}
+}
+
+// A trial that hangs keeps nobody from a backend that has recovered.
+func TestCircuitOfATrialThatHangs(t *testing.T) {
+	t.Parallel()
+	stall, trying, let := held(fakebackend.JSON(200, answered))
+	a := fakebackend.New(t, fakebackend.JSON(500, "{}"), stall, fakebackend.JSON(200, answered))
+	g := startBefore(t, several{"a": a}, quiet+"breaker: {failures: 1, open: 50ms}\nmodels: {m: {targets: [{upstream: a}]}}\n", nil)
+	g.complete(plainBody)
+	g.eventually(`specgate_upstream_circuit_state{upstream="a"}`, "1")
+	got := make(chan tried, 1)
+	go func() { got <- g.try() }()
+	<-trying
+	for end := time.Now().Add(bounded); g.complete(plainBody).status != 200; {
+		if time.Now().After(end) {
+			t.Fatal("the circuit never closed")
+		}
+	}
+	g.mustCount(`specgate_upstream_circuit_state{upstream="a"}`, "0")
+	close(let)
+	if got := <-got; got.err != nil || got.status != 200 {
+		t.Errorf("the one that hung: %+v", got)
 	}
 }
 

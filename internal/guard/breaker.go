@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 )
 
 // Breaker says when a backend that fails is left alone: after so many failures within Window, where
-// they are at least half of what was asked, nothing goes to it for Open. Then one request may try.
-// Failures of 0 is never.
+// they are at least half of what was asked, nothing goes to it for Open. Then one request may try, and
+// one more each time that Open has passed without a word of it. Failures of 0 is never.
 type Breaker struct {
 	Failures int
 	Window   time.Duration
@@ -39,14 +40,24 @@ func (v verdict) err() error { return [...]error{nil, errFaulty, errSilent}[v] }
 type breaker struct {
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}] // nil where there is none
 	until   atomic.Pointer[time.Time]                  // when an open circuit is half open
-	trying  atomic.Bool                                // whether a half-open circuit has its one request out
+	open    time.Duration                              // how long a trial is waited for, too
+
+	mu    sync.Mutex
+	trial *trial // the request that a half-open circuit waits for; nil where it may have one
+}
+
+// trial is a request that tries a half-open circuit. The breaker's mu guards it.
+type trial struct {
+	done    func(error) // tells the circuit
+	until   time.Time   // when it is given up
+	givenUp bool        // which was its word to the circuit, unless it has a better one
 }
 
 // buckets is how finely a window rolls.
 const buckets = 10
 
 func newBreaker(o Options) *breaker {
-	b := &breaker{}
+	b := &breaker{open: o.Breaker.Open}
 	if o.Breaker.Failures <= 0 {
 		return b
 	}
@@ -78,15 +89,17 @@ func (b *breaker) state() int {
 	return int(b.circuit.State())
 }
 
-// wait is how long nothing is let through; 0 where something may be. A circuit that has its one
-// request out says a second: nobody knows.
+// wait is how long nothing is let through; 0 where something may be. A circuit that waits for a trial
+// says a second: nobody knows.
 func (b *breaker) wait() time.Duration {
 	switch gobreaker.State(b.state()) {
 	case gobreaker.StateOpen:
 		return max(time.Until(*b.until.Load()), 1)
 	case gobreaker.StateHalfOpen:
-		if b.trying.Load() {
-			return time.Second
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.trial != nil {
+			return min(max(time.Until(b.trial.until), 0), time.Second)
 		}
 	}
 	return 0
@@ -95,7 +108,7 @@ func (b *breaker) wait() time.Duration {
 // ticket is one request that may pass. It belongs to one goroutine.
 type ticket struct {
 	breaker *breaker
-	trial   func(error) // tells of the one request of a half-open circuit; nil for every other
+	trial   *trial // nil for a request like any
 }
 
 // enter gives a ticket, or reports that nothing may pass.
@@ -103,12 +116,23 @@ func (b *breaker) enter() (t ticket, ok bool) {
 	if b.circuit == nil || b.circuit.State() == gobreaker.StateClosed {
 		return ticket{breaker: b}, true
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.trial != nil && time.Until(b.trial.until) <= 0 {
+		b.trial.givenUp = true
+		b.trial.done(errSilent)
+		b.trial = nil
+	}
 	done, err := b.circuit.Allow()
 	if err != nil {
 		return ticket{}, false
 	}
-	b.trying.Store(true)
-	return ticket{b, done}, true
+	if state := b.circuit.State(); state != gobreaker.StateHalfOpen { // another has closed it since
+		done(errSilent)
+		return ticket{breaker: b}, state == gobreaker.StateClosed
+	}
+	b.trial = &trial{done: done, until: time.Now().Add(b.open)}
+	return ticket{b, b.trial}, true
 }
 
 // tell says what the request says of the backend. After the first time, a trial is a request like any.
@@ -117,9 +141,24 @@ func (t *ticket) tell(v verdict) {
 		t.breaker.count(v)
 		return
 	}
-	t.trial(v.err())
+	t.breaker.settle(t.trial, v)
 	t.trial = nil
-	t.breaker.trying.Store(false)
+}
+
+// settle ends a trial. One that was given up still opens or closes the circuit, if that is half open:
+// a backend that is slow is not to be kept from it by its pace.
+func (b *breaker) settle(t *trial, v verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.trial == t {
+		b.trial = nil
+	}
+	switch {
+	case b.circuit.State() == gobreaker.StateClosed: // another has closed it since
+		b.count(v)
+	case v != silent || !t.givenUp:
+		t.done(v.err())
+	}
 }
 
 // answered says that the backend has begun to answer, which is enough for a trial: a stream may last

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -228,6 +229,146 @@ func TestBreakerLetsOneTry(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
+}
+
+// hang has a backend answer each request when it is let.
+func hang(s *scripted) (let chan struct{}) {
+	let = make(chan struct{})
+	s.answer = func(ctx context.Context) (*completion.Answer, error) {
+		select {
+		case <-let:
+			return &completion.Answer{}, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return let
+}
+
+// A trial that hangs keeps nobody from a backend that has recovered.
+func TestBreakerOfATrialThatHangs(t *testing.T) {
+	s := &scripted{}
+	in(t, breaking, s, func(g *guard.Guard) {
+		open(g, s)
+		time.Sleep(10*time.Second + 1)
+		let := hang(s)
+		var trial sync.WaitGroup
+		trial.Go(func() { _ = complete(g) })
+		synctest.Wait()
+		time.Sleep(10*time.Second - 1)
+		if err := complete(g); !withheld(err) {
+			t.Errorf("before its time is over: %v", err)
+		}
+		time.Sleep(time.Nanosecond)
+		s.answer = fine
+		if !g.Healthy() || g.Circuit() != 1 {
+			t.Errorf("state %d, healthy %v", g.Circuit(), g.Healthy())
+		}
+		if err := complete(g); err != nil || g.Circuit() != 0 {
+			t.Errorf("another: %v, state %d", err, g.Circuit())
+		}
+		close(let)
+		trial.Wait()
+		if err := complete(g); err != nil || g.Circuit() != 0 {
+			t.Errorf("afterwards: %v, state %d", err, g.Circuit())
+		}
+	})
+}
+
+// A backend that takes longer over an answer than a circuit is open closes it all the same.
+func TestBreakerOfSlowBackends(t *testing.T) {
+	for name, fails := range map[string]bool{"it answers": false, "it fails": true} {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{}
+			in(t, breaking, s, func(g *guard.Guard) {
+				open(g, s)
+				time.Sleep(10*time.Second + 1)
+				s.answer = func(ctx context.Context) (*completion.Answer, error) {
+					time.Sleep(15 * time.Second)
+					if fails {
+						return fail(ctx)
+					}
+					return fine(ctx)
+				}
+				var trials sync.WaitGroup
+				trials.Go(func() { _ = complete(g) })
+				time.Sleep(10 * time.Second)
+				trials.Go(func() { _ = complete(g) })
+				time.Sleep(5*time.Second + 1)
+				if closed := g.Circuit() == 0; closed == fails {
+					t.Errorf("after the first: state %d", g.Circuit())
+				}
+				trials.Wait()
+				if closed := g.Circuit() == 0; closed == fails {
+					t.Errorf("after both: state %d", g.Circuit())
+				}
+			})
+		})
+	}
+}
+
+// One that was given up, and says nothing in the end, gives nobody else a turn.
+func TestBreakerOfATrialThatIsGivenUp(t *testing.T) {
+	s := &scripted{}
+	in(t, breaking, s, func(g *guard.Guard) {
+		open(g, s)
+		time.Sleep(10*time.Second + 1)
+		let := hang(s)
+		ctx, leave := context.WithCancel(context.Background())
+		var trials sync.WaitGroup
+		trials.Go(func() { _, _ = g.Complete(ctx, request) })
+		time.Sleep(10 * time.Second)
+		trials.Go(func() { _ = complete(g) })
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if err := complete(g); !withheld(err) {
+			t.Errorf("a third: %v", err)
+		}
+		close(let)
+		trials.Wait()
+		if g.Circuit() != 0 {
+			t.Errorf("state %d", g.Circuit())
+		}
+	})
+}
+
+// Those who come just when a circuit closes are no trials of it, however long they stay.
+func TestBreakerOfThoseWhoComeAsItCloses(t *testing.T) {
+	type faultyKey struct{}
+	faulty := context.WithValue(context.Background(), faultyKey{}, true)
+	for range 100 {
+		let, tried := make(chan struct{}), atomic.Bool{}
+		s := &scripted{answer: func(ctx context.Context) (*completion.Answer, error) {
+			if ctx.Value(faultyKey{}) != nil {
+				return fail(ctx)
+			}
+			if tried.Swap(true) {
+				<-let
+			}
+			return fine(ctx)
+		}}
+		g := guard.New(s, guard.Options{Name: "a", Breaker: guard.Breaker{Failures: 1, Window: time.Minute, Open: 5 * time.Millisecond}})
+		await := func(state int) {
+			for g.Circuit() != state {
+				runtime.Gosched()
+			}
+		}
+		_, _ = g.Complete(faulty, request)
+		await(1)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { _ = complete(g) })
+		}
+		await(0)
+		_, _ = g.Complete(faulty, request)
+		await(1)
+		if !g.Healthy() {
+			t.Error("it waits for a trial that there is not")
+		}
+		close(let)
+		all.Wait()
+	}
 }
 
 // A caller who leaves while his request tries gives the next one its turn.
