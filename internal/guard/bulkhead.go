@@ -77,10 +77,10 @@ func (b *bulkhead) leave() {
 
 // queue waits for a place.
 func (b *bulkhead) queue(ctx context.Context) error {
-	defer b.queued.Add(-1)
-	if b.queued.Add(1) > b.maxQueue {
+	if !b.lineUp() {
 		return apierror.Busy(afterFull)
 	}
+	defer b.queued.Add(-1)
 	waiting := ctx
 	if b.patience > 0 {
 		var cancel context.CancelFunc
@@ -88,6 +88,19 @@ func (b *bulkhead) queue(ctx context.Context) error {
 		defer cancel()
 	}
 	return b.wait(waiting)
+}
+
+// lineUp counts one more in the queue, unless that is full: never one too many, not for a moment.
+func (b *bulkhead) lineUp() bool {
+	for {
+		n := b.queued.Load()
+		if n >= b.maxQueue {
+			return false
+		}
+		if b.queued.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
 }
 
 // wait waits for a place until ctx ends.

@@ -503,6 +503,45 @@ func TestPlaces(t *testing.T) {
 	})
 }
 
+// However many come at one time, no more are ever seen to wait than may.
+func TestQueueIsNeverTooLong(t *testing.T) {
+	const most = 2
+	s := &scripted{answer: streaming(1, io.EOF)}
+	g := guard.New(s, guard.Options{Name: "a", MaxConcurrent: 1, MaxQueue: most})
+	held, err := g.Complete(context.Background(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(context.Background())
+	var waiting, refused sync.WaitGroup
+	for range most {
+		waiting.Go(func() { _, _ = g.Complete(ctx, request) })
+	}
+	for g.Queued() < most {
+		runtime.Gosched()
+	}
+	var tooMany atomic.Int64
+	for range 4 {
+		refused.Go(func() {
+			for range 10_000 {
+				if err := complete(g); !withheld(err) {
+					t.Errorf("one too many: %v", err)
+				}
+				if g.Queued() > most {
+					tooMany.Add(1)
+				}
+			}
+		})
+	}
+	refused.Wait()
+	leave()
+	waiting.Wait()
+	_ = held.Stream.Close()
+	if n := tooMany.Load(); n > 0 {
+		t.Errorf("%d times more than %d waited", n, most)
+	}
+}
+
 func TestQueueEnds(t *testing.T) {
 	s := &scripted{answer: streaming(1, io.EOF)}
 	in(t, guard.Options{Name: "a", MaxConcurrent: 1, MaxQueue: 1, QueueTimeout: time.Minute}, s, func(g *guard.Guard) {
