@@ -1,11 +1,14 @@
 package guard_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -651,4 +654,32 @@ func TestProbesEnd(t *testing.T) {
 			t.Error("it is well")
 		}
 	})
+}
+
+// A bug on the way of a probe fails the probe, and not the process. The log says where it is, and
+// nothing of what it held.
+func TestProbesThatPanic(t *testing.T) {
+	var mended atomic.Bool
+	s := &scripted{probe: func(context.Context) error {
+		if mended.Load() {
+			return nil
+		}
+		panic("a secret")
+	}}
+	var log bytes.Buffer
+	o := guard.Options{Name: "a", Health: guard.Health{Interval: 10 * time.Second, Timeout: time.Second, Path: "/"}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	in(t, o, s, func(g *guard.Guard) {
+		time.Sleep(11 * time.Second)
+		if g.Healthy() {
+			t.Error("it is well")
+		}
+		mended.Store(true)
+		time.Sleep(10 * time.Second)
+		if !g.Healthy() {
+			t.Error("it is not well again")
+		}
+	})
+	if got := log.String(); !strings.Contains(got, "upstream=a") || !strings.Contains(got, "guard_test.go:") || strings.Contains(got, "secret") {
+		t.Errorf("the log:\n%s", got)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/specgate/specgate/internal/apierror"
 )
 
 // Health says how a backend is asked whether it is well. An Interval of 0 is never.
@@ -38,7 +40,16 @@ func (g *Guard) probe(ctx context.Context) {
 	}
 }
 
-func (g *Guard) question(ctx context.Context) error {
+// question asks the backend once. A bug on the way fails the probe: on this goroutine it would end the
+// process.
+func (g *Guard) question(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			bug := apierror.Recovered(p)
+			g.options.Logger.ErrorContext(ctx, "probe of an upstream broke off", slog.String("upstream", g.options.Name), slog.String("cause", bug.Cause.Error()))
+			err = bug
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, g.options.Health.Timeout)
 	defer cancel()
 	return g.backend.Probe(ctx, g.options.Health.Path)
