@@ -351,7 +351,13 @@ func TestBreakerOfThoseWhoComeAsItCloses(t *testing.T) {
 			}
 			return fine(ctx)
 		}}
-		g := guard.New(s, guard.Options{Name: "a", Breaker: guard.Breaker{Failures: 1, Window: time.Minute, Open: 5 * time.Millisecond}})
+		var refused atomic.Int64
+		o := guard.Options{Name: "a", Breaker: guard.Breaker{Failures: 1, Window: time.Minute, Open: 5 * time.Millisecond}, Attempted: func(outcome string) {
+			if outcome == guard.OutcomeWithheld {
+				refused.Add(1)
+			}
+		}}
+		g := guard.New(s, o)
 		await := func(state int) {
 			for g.Circuit() != state {
 				runtime.Gosched()
@@ -363,7 +369,9 @@ func TestBreakerOfThoseWhoComeAsItCloses(t *testing.T) {
 		for range 8 {
 			all.Go(func() { _ = complete(g) })
 		}
-		await(0)
+		for s.calls.Load()+refused.Load() < 1+8 { // all of them are there, or were sent away
+			runtime.Gosched()
+		}
 		_, _ = g.Complete(faulty, request)
 		await(1)
 		if !g.Healthy() {
