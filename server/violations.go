@@ -16,12 +16,18 @@ import (
 func ofParameter(e *openapi3filter.RequestError) contract.Violation {
 	v := contract.Violation{Loc: []any{e.Parameter.In, strings.ToLower(e.Parameter.Name)}}
 	schema := e.Parameter.Schema.Value
+	if errors.Is(e.Err, openapi3filter.ErrInvalidRequired) {
+		v.Type, v.Msg = "missing", "Field required"
+		return v
+	}
 	switch fieldOf(e.Err) {
 	case "minLength":
 		v.Type, v.Msg = "string_too_short", fmt.Sprintf("String should have at least %s", characters(schema.MinLength))
 	case "maxLength":
 		v.Type, v.Msg = "string_too_long", fmt.Sprintf("String should have at most %s", characters(*schema.MaxLength))
-	default: // the wrong form, or none where one is needed
+	case "enum":
+		v.Type, v.Msg = "literal_error", "Input should be "+contract.Choices(schema.Enum)
+	default: // the wrong form, or nothing to speak of
 		if schema.Pattern == "" {
 			v.Type, v.Msg = "missing", "Field required"
 			break

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/contract"
@@ -21,12 +20,16 @@ import (
 
 // newBackend is what the configuration puts behind the gateway: targets by model, or one upstream for
 // all of them, or the embedded model. free ends what it holds, and waits for it.
-func newBackend(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) (backend handlers.Backend, free func(), err error) {
+func newBackend(cfg config.Config, spec []byte, metrics *telemetry.Metrics, logger *slog.Logger) (backend handlers.Backend, free func(), err error) {
 	if len(cfg.Upstreams) == 0 {
 		model, err := localmodel.New(buildVersion())
 		return routing.Sole{Name: localmodel.Name, Completer: model, Lister: model, Expose: cfg.Upstream.Expose}, func() {}, err
 	}
-	all, err := newUpstreams(cfg, metrics, logger)
+	s, err := newSchemas(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := newUpstreams(cfg, s, metrics, logger)
 	if err != nil {
 		all.free()
 		return nil, nil, err
@@ -68,12 +71,8 @@ func (all upstreams) free() {
 }
 
 // newUpstreams makes the upstreams that can get requests. On an error, those that were made must be freed.
-func newUpstreams(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) (upstreams, error) {
+func newUpstreams(cfg config.Config, s schemas, metrics *telemetry.Metrics, logger *slog.Logger) (upstreams, error) {
 	all := upstreams{}
-	s, err := newSchemas()
-	if err != nil {
-		return all, err
-	}
 	used := cfg.Targeted()
 	for name, b := range cfg.Upstreams {
 		if len(cfg.Models) > 0 && !used[name] {
@@ -128,8 +127,8 @@ type schemas struct {
 	defaults          map[string]json.RawMessage
 }
 
-func newSchemas() (s schemas, err error) {
-	doc, err := contract.Load(gen.Spec)
+func newSchemas(spec []byte) (s schemas, err error) {
+	doc, err := contract.Load(spec)
 	if err != nil {
 		return s, err
 	}

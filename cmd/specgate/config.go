@@ -34,12 +34,13 @@ func newConfigCheck(term terminal) *cobra.Command {
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load()
 		printNotices(cfg, term)
+		_, overlayErr := newContract(cfg.Contract)
 		_, scriptErr := newFaults(cfg.Faults)
 		var pairErr error
 		if cfg.TLS.KeyFile != "" { // else that has been said
 			_, pairErr = newTLS(cfg.TLS)
 		}
-		if err = errors.Join(err, scriptErr, pairErr); err != nil {
+		if err = errors.Join(err, overlayErr, scriptErr, pairErr); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(term.stdout, "The configuration is valid.")
@@ -64,7 +65,8 @@ func newConfigPrint(term terminal) *cobra.Command {
 		if err == nil {
 			_, err = term.stdout.Write(text)
 		}
-		return errors.Join(refused, err)
+		_, overlayErr := newContract(cfg.Contract)
+		return errors.Join(refused, overlayErr, err)
 	}
 	return cmd
 }

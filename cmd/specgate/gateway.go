@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/config"
@@ -44,12 +43,16 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, free, err := newBackend(cfg, metrics, logger)
+	spec, err := newContract(cfg.Contract)
+	if err != nil {
+		return nil, err
+	}
+	backend, free, err := newBackend(cfg, spec, metrics, logger)
 	if err != nil {
 		return nil, err
 	}
 	front, err := server.New(server.Options{
-		Spec:    gen.Spec,
+		Spec:    spec,
 		API:     &handlers.API{Backend: backend, Keepalive: cfg.Stream.Keepalive},
 		Tokens:  tokens,
 		Logger:  logger,

@@ -15,6 +15,7 @@ type flagged struct{ setting, meaning string }
 var everyFlag = []flagged{
 	{"listen", "`address` that clients are served on (SPECGATE_LISTEN)"},
 	{"ops_listen", "`address` of the operations listener; empty turns it off (SPECGATE_OPS_LISTEN)"},
+	{"contract.overlay", "OpenAPI Overlay `file` that changes the contract's limits (SPECGATE_OVERLAY)"},
 	{"log.level", "least severe `level` that is logged: debug, info, warn or error (SPECGATE_LOG_LEVEL)"},
 	{"log.format", "`form` of a log line: text or json (SPECGATE_LOG_FORMAT)"},
 	{"faults.file", "`file` of what is to go wrong on purpose, for tests of clients (SPECGATE_FAULTS)"},

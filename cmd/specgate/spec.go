@@ -3,25 +3,37 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/spf13/cobra"
 
-	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/config"
 )
 
 func newSpec(term terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "spec",
 		Short: "Print the contract, openapi.yaml, that this build enforces",
+		Long:  "Print the contract that this build enforces: openapi.yaml, or what the overlay of the\nconfiguration makes of it. What else may be wrong with the configuration does not matter.",
 		Example: `  specgate spec > openapi.yaml
+  specgate spec --contract-overlay overlay.yaml | diff <(specgate spec) -
   specgate spec --format json | jq '.paths | keys'`,
 		Args: cobra.NoArgs,
 	}
 	format := formatFlag("yaml")
 	cmd.Flags().Var(&format, "format", "`form` to print: yaml (the file, byte for byte) or json")
+	load := settings(cmd, term, everyFlag[2:3])
 	cmd.RunE = func(*cobra.Command, []string) error {
-		text, err := format.spec()
+		cfg, err := load()
+		if err = aboutContract(err); err != nil {
+			return err
+		}
+		spec, err := newContract(cfg.Contract)
+		if err != nil {
+			return err
+		}
+		text, err := format.of(spec)
 		if err != nil {
 			return err
 		}
@@ -29,6 +41,23 @@ func newSpec(term terminal) *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// aboutContract is what of a refusal has to do with the contract: the settings of it, or a whole file in
+// which they may stand.
+func aboutContract(refused error) error {
+	var all interface{ Unwrap() []error }
+	if !errors.As(refused, &all) {
+		return refused
+	}
+	var kept []error
+	for _, err := range all.Unwrap() {
+		var p config.Problem
+		if !errors.As(err, &p) || p.Setting == "" || strings.HasPrefix(p.Setting, "contract") {
+			kept = append(kept, err)
+		}
+	}
+	return errors.Join(kept...)
 }
 
 // formatFlag is yaml or json; another value is a usage error.
@@ -48,11 +77,11 @@ func (f *formatFlag) Set(value string) error {
 	return nil
 }
 
-func (f *formatFlag) spec() ([]byte, error) {
+func (f *formatFlag) of(spec []byte) ([]byte, error) {
 	if *f == "yaml" {
-		return gen.Spec, nil
+		return spec, nil
 	}
-	doc, err := openapi3.NewLoader().LoadFromData(gen.Spec)
+	doc, err := openapi3.NewLoader().LoadFromData(spec)
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}

@@ -64,6 +64,7 @@ type Config struct {
 	H2C bool `yaml:"h2c" env:"SPECGATE_H2C" doc:"Serves HTTP/2 without TLS as well, to clients that begin with it (prior knowledge), such as a proxy on the same machine. With TLS, HTTP/2 is always there."`
 
 	TLS       TLS                `yaml:"tls" doc:"TLS for clients (docs/tls.md). The operations listener never has it."`
+	Contract  Contract           `yaml:"contract" doc:"What this deployment has otherwise than the published contract."`
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
 	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. Every model id goes to a single one; of several, models says which. With none, the embedded test model specgate-1 answers."`
@@ -92,6 +93,11 @@ type TLS struct {
 
 // On reports whether clients are served over TLS.
 func (t TLS) On() bool { return t.CertFile != "" }
+
+// Contract is what is changed of openapi.yaml before anything reads it.
+type Contract struct {
+	Overlay string `yaml:"overlay" env:"SPECGATE_OVERLAY" doc:"An OpenAPI Overlay document that changes the limits of requests (docs/overlays.md). What comes out of it is served, shown and enforced. Empty leaves openapi.yaml as it is."`
+}
 
 // Log is how the gateway logs.
 type Log struct {

@@ -118,6 +118,17 @@ func choices(enum []literal) string {
 	return alternatives(forms)
 }
 
+// Choices lists what an enum of scalars admits, in the words of a violation: 'a', 'b' or 'c'.
+func Choices(enum []any) string {
+	var listed []literal
+	for _, value := range enum {
+		if l, err := newLiteral(value); err == nil {
+			listed = append(listed, l)
+		}
+	}
+	return choices(listed)
+}
+
 // alternatives joins forms to "a, b or c".
 func alternatives(forms []string) string {
 	last := len(forms) - 1

@@ -1,0 +1,93 @@
+package overlay
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// sameSkeleton fails where after differs from before in more than the shape of the document lets it. It
+// compares what came out, whatever the actions were called or aimed at.
+func sameSkeleton(before, after []byte) error {
+	old, err := tree(before)
+	if err != nil {
+		return err
+	}
+	current, err := tree(after)
+	if err != nil {
+		return err
+	}
+	return shapeOf(schemasOf(old)).same("", old, current)
+}
+
+func tree(text []byte) (map[string]any, error) {
+	var root map[string]any
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, fmt.Errorf("it leaves what cannot be read: %w", err)
+	}
+	return root, nil
+}
+
+// same compares the values at a place. A shape that is nil is that of what stays as it is.
+func (s *shape) same(path string, before, after any) error {
+	if s == nil {
+		s = &shape{}
+	}
+	switch old := before.(type) {
+	case map[string]any:
+		if current, ok := after.(map[string]any); ok {
+			return s.sameObject(path, old, current)
+		}
+	case []any:
+		if current, ok := after.([]any); ok && len(old) == len(current) {
+			for i := range old {
+				if err := s.items.same(path+"["+strconv.Itoa(i)+"]", old[i], current[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	if !reflect.DeepEqual(before, after) {
+		return fixed("changes", path)
+	}
+	return nil
+}
+
+func (s *shape) sameObject(path string, before, after map[string]any) error {
+	for _, key := range keysOf(before, after) {
+		if s.isFree(key) {
+			continue
+		}
+		at := path + "." + key
+		if path == "" {
+			at = key
+		}
+		old, was := before[key]
+		current, is := after[key]
+		if check, ok := s.limits[key]; ok {
+			if reason := check(old, current); reason != "" {
+				return fmt.Errorf("%s %s", at, reason)
+			}
+			continue
+		}
+		switch {
+		case !was && s.more:
+			continue
+		case !was:
+			return fixed("adds", at)
+		case !is:
+			return fixed("removes", at)
+		}
+		if err := s.under(key).same(at, old, current); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fixed(verb, place string) error {
+	return fmt.Errorf("it %s %s, on which the gateway's code rests (docs/overlays.md lists what may change)", verb, place)
+}
