@@ -5,6 +5,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,9 +66,15 @@ func New(spec []byte) (*Suite, error) {
 		s.modelCases, s.promptCases, s.fieldCases, s.limitCases, s.ruleCases, s.samplingCases, s.logprobsCases,
 		s.choiceCases, s.echoCases, s.streamCases, s.answerCases, s.errorCases, s.headerCases, s.robustnessCases,
 	} {
-		s.cases = append(s.cases, group()...)
+		s.cases = append(s.cases, slices.DeleteFunc(group(), s.foreign)...)
 	}
 	return s, nil
+}
+
+// foreign reports whether a case expects something else than this contract does of what it sends first.
+func (s *Suite) foreign(c Case) bool {
+	t := &trial{endpoint: &endpoint{model: "any"}, suite: s, rehearsal: true}
+	return errors.Is(c.try(t), errForeign)
 }
 
 // Cases are the suite's, group by group.

@@ -40,7 +40,7 @@ func echoes(prompt, want string) func(*trial) error {
 
 func beginsWith(text, want string) error {
 	if !strings.HasPrefix(text, want) {
-		return fmt.Errorf("%q does not begin with %q", abridged(text, 200), want)
+		return fmt.Errorf("%q does not begin with %q", text, want)
 	}
 	return nil
 }

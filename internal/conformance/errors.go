@@ -67,7 +67,7 @@ func turnedAway(prompt, header string) func(*trial) error {
 			return err
 		}
 		if how := x.Answer.Get("WWW-Authenticate"); !strings.HasPrefix(strings.ToLower(how), "bearer") {
-			return fmt.Errorf("WWW-Authenticate is %q", how)
+			return fmt.Errorf("the header WWW-Authenticate is %q", how)
 		}
 		return nil
 	}
@@ -80,7 +80,7 @@ func refusesMethod(method, path, allowed string) func(*trial) error {
 			return err
 		}
 		if !strings.Contains(x.Answer.Get("Allow"), allowed) {
-			return fmt.Errorf("Allow is %q, without %s", x.Answer.Get("Allow"), allowed)
+			return fmt.Errorf("the header Allow is %q, without %s", x.Answer.Get("Allow"), allowed)
 		}
 		return nil
 	}

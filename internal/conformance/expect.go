@@ -71,7 +71,7 @@ func malformed(body string) func(*trial) error {
 func (t *trial) refuse(body string) error {
 	var want *contract.Invalid
 	if !errors.As(t.suite.request.Check([]byte(body), nil), &want) {
-		return errors.New("the case is wrong: the contract accepts what it sends")
+		return errForeign
 	}
 	x, err := t.completions(body)
 	if err := orElse(err, x.mustBe(http.StatusUnprocessableEntity)); err != nil {

@@ -106,6 +106,9 @@ func readsGzip(t *trial) error {
 	if err != nil {
 		return err
 	}
+	if t.rehearsal {
+		return errRehearsal
+	}
 	x := t.do(t.ctx, request{method: http.MethodPost, path: "/completions", body: body, header: []string{"Accept-Encoding: gzip, deflate"}})
 	t.exchanges = append(t.exchanges, x)
 	if x.Err != nil {

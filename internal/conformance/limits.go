@@ -51,7 +51,7 @@ func (e edge) fields(value string) string {
 
 func (e edge) says(value string) string {
 	if len(value) > 40 {
-		return fmt.Sprintf("%s of %d items", e.field, strings.Count(value, ",")+1)
+		return fmt.Sprintf("a %s of %d items", e.field, strings.Count(value, ",")+1)
 	}
 	return e.field + " " + value
 }
@@ -121,12 +121,13 @@ func (w walk) edges(ref *openapi3.SchemaRef, pointer string) []edge {
 	case schema.Type.Is(openapi3.TypeInteger), schema.Type.Is(openapi3.TypeNumber):
 		numberEdges(schema, add)
 	case schema.Type.Is(openapi3.TypeString):
-		sizeEdges("Length", "length", schema.MinLength, schema.MaxLength, func(n int) string { return `"` + strings.Repeat("m", n) + `"` }, add)
+		text := func(n int) string { return `"` + strings.Repeat("m", n) + `"` }
+		sized{"Length", "length", schema.MinLength, schema.MaxLength, text}.edges(add)
 	case schema.Type.Is(openapi3.TypeArray):
 		list := func(n int) string {
 			return "[" + strings.TrimSuffix(strings.Repeat(sample(schema.Items)+",", n), ",") + "]"
 		}
-		sizeEdges("Items", "items", schema.MinItems, schema.MaxItems, list, add)
+		sized{"Items", "items", schema.MinItems, schema.MaxItems, list}.edges(add)
 		in := walk{w.field, w.id + "-item", func(value string) string { return w.wrap("[" + value + "]") }}
 		all = append(all, in.edges(schema.Items, pointer+"/items")...)
 	case schema.AdditionalProperties.Schema != nil:
@@ -155,12 +156,20 @@ func numberEdges(schema *openapi3.Schema, add func(keyword, name, at, past strin
 
 func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
-func sizeEdges(keyword, name string, least uint64, most *uint64, value func(int) string, add func(keyword, name, at, past string)) {
-	if least > 0 {
-		add("min"+keyword, "least-"+name, value(int(least)), value(int(least)-1))
+// sized is what the contract bounds the length of.
+type sized struct {
+	keyword, name string
+	least         uint64
+	most          *uint64
+	value         func(int) string
+}
+
+func (z sized) edges(add func(keyword, name, at, past string)) {
+	if z.least > 0 {
+		add("min"+z.keyword, "least-"+z.name, z.value(int(z.least)), z.value(int(z.least)-1))
 	}
-	if most != nil {
-		add("max"+keyword, "most-"+name, value(int(*most)), value(int(*most)+1))
+	if z.most != nil {
+		add("max"+z.keyword, "most-"+z.name, z.value(int(*z.most)), z.value(int(*z.most)+1))
 	}
 }
 

@@ -28,7 +28,6 @@ func (s *Suite) promptCases() []Case {
 		quality("prompts/own-choice", "Each prompt of a list is completed as it is alone.", one, eachItsOwn),
 		required("prompts/number", "A number is no prompt.", prompt+"/oneOf", refused(`"prompt":5`)),
 		required("prompts/object", "An object is no prompt.", prompt+"/oneOf", refused(`"prompt":{}`)),
-		required("prompts/boolean", "A boolean is no prompt.", prompt+"/oneOf", refused(`"prompt":true`)),
 		required("prompts/mixed", "A list is of texts or of ids, not of both.", prompt+"/oneOf", refused(`"prompt":["The tea",66]`)),
 		required("prompts/mixed-lists", "A list of token ids has no lists among them.", prompt+"/oneOf", refused(`"prompt":[66,[66]]`)),
 		required("prompts/null-in-list", "A text of a list may not be null.", prompt+"/oneOf/1/items", refused(`"prompt":["The tea",null]`)),

@@ -20,7 +20,7 @@ type Target struct {
 
 // Options are how a suite is run.
 type Options struct {
-	Only     []string          // groups; none for all
+	Only     []string          // groups or ids of cases; none for all
 	Timeout  time.Duration     // of one case
 	Progress func(Step)        // called before each case; may be nil
 	Base     http.RoundTripper // nil for one of its own
@@ -128,12 +128,14 @@ func errTimeout(timeout time.Duration) error {
 	return fmt.Errorf("no answer within %s", timeout)
 }
 
-// chosen are the cases of some groups.
+// chosen are the cases of some groups, and those that are named.
 func (s *Suite) chosen(only []string) []Case {
 	if len(only) == 0 {
 		return s.cases
 	}
-	return slices.DeleteFunc(s.Cases(), func(c Case) bool { return !slices.Contains(only, c.Group()) })
+	return slices.DeleteFunc(s.Cases(), func(c Case) bool {
+		return !slices.Contains(only, c.Group()) && !slices.Contains(only, c.ID)
+	})
 }
 
 // inOrder puts those last that cost most: an endpoint may be busy with them for longer than they wait.

@@ -9,13 +9,15 @@ import (
 )
 
 func (s *Suite) samplingCases() []Case {
+	published := s.defaultTokens()
+	byDefault := usage(fmt.Sprintf("%d tokens are the default", published), upTo(published))
 	return []Case{
 		required("sampling/max-tokens", "At most max_tokens are generated.", askedField+"max_tokens/description",
 			answered(`"prompt":"There are ninety-two","temperature":0,"max_tokens":3`, usage("3 tokens were allowed", upTo(3)))),
 		required("sampling/max-tokens-default", "Where max_tokens is absent, its published default holds.", askedField+"max_tokens/default",
-			answered(`"prompt":"Once upon a time","temperature":0`, usage(fmt.Sprintf("%d tokens are the default", s.defaultOf("max_tokens")), upTo(s.defaultOf("max_tokens"))))),
+			answered(`"prompt":"Once upon a time","temperature":0`, byDefault)),
 		required("sampling/max-tokens-null", "A max_tokens of null is an absent one.", askedField+"max_tokens/nullable",
-			answered(`"prompt":"Once upon another time","temperature":0,"max_tokens":null`, usage(fmt.Sprintf("%d tokens are the default", s.defaultOf("max_tokens")), upTo(s.defaultOf("max_tokens"))))),
+			answered(`"prompt":"Once upon another time","temperature":0,"max_tokens":null`, byDefault)),
 		required("sampling/max-tokens-zero", "max_tokens of 0 generates nothing.", askedField+"max_tokens/description",
 			answered(`"prompt":"There is nothing","max_tokens":0`, one(says("")))),
 		required("sampling/finish-length", "A text that ends at max_tokens says so.", schemas+"/CompletionChoice/properties/finish_reason/description",
@@ -46,9 +48,9 @@ func (s *Suite) samplingCases() []Case {
 	}
 }
 
-// defaultOf is the published default of a field, 0 where there is none.
-func (s *Suite) defaultOf(name string) int64 {
-	if ref := s.fields()[name]; ref != nil {
+// defaultTokens is the published default of max_tokens, 0 where there is none.
+func (s *Suite) defaultTokens() int64 {
+	if ref := s.fields()["max_tokens"]; ref != nil {
 		value, _ := ref.Value.Default.(float64)
 		return int64(value)
 	}
@@ -63,7 +65,7 @@ func upTo(most int64) func(*gen.CompletionUsage) bool {
 func says(want string) func(gen.CompletionChoice) error {
 	return func(c gen.CompletionChoice) error {
 		if c.Text != want {
-			return fmt.Errorf("the text is %q instead of %q", abridged(c.Text, 200), want)
+			return fmt.Errorf("the text is %q instead of %q", c.Text, want)
 		}
 		return nil
 	}

@@ -71,13 +71,13 @@ func framed(tr *transcript) error {
 		rest = after
 		switch {
 		case !ended:
-			return fmt.Errorf("the stream ends within the line %q", abridged(string(line), 80))
+			return fmt.Errorf("the stream ends within the line %q", line)
 		case bytes.HasPrefix(line, []byte(":")):
 			continue
 		case !bytes.HasPrefix(line, []byte("data:")) || bytes.HasSuffix(line, []byte("\r")):
-			return fmt.Errorf("a line is %q", abridged(string(line), 80))
+			return fmt.Errorf("a line is %q", line)
 		case !bytes.HasPrefix(rest, []byte("\n")):
-			return fmt.Errorf("no empty line follows %q", abridged(string(line), 80))
+			return fmt.Errorf("no empty line follows %q", line)
 		}
 		rest = rest[1:]
 	}

@@ -46,7 +46,7 @@ func (s *Suite) read(raw []byte) (*transcript, error) {
 
 func (tr *transcript) take(s *Suite, event sse.Event) error {
 	if event.Kind == sse.Error || s.broken.Accept(event.Data, nil) {
-		return fmt.Errorf("it broke off: %s", abridged(string(event.Data), 200))
+		return fmt.Errorf("it broke off: %s", event.Data)
 	}
 	if err := keeps(s.chunk, event.Data, "the chunk"); err != nil {
 		return err

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -15,7 +16,14 @@ type trial struct {
 	suite     *Suite
 	ctx       context.Context
 	exchanges []*Exchange
+	rehearsal bool // nothing is sent
 }
+
+// errForeign is a case that is not of this contract, which was adapted.
+var errForeign = errors.New("the contract has it otherwise")
+
+// errRehearsal ends a case where it would send.
+var errRehearsal = errors.New("a rehearsal")
 
 // notApplicable is an endpoint that says, in the way that the contract has for it, that it has not what a
 // case needs.
@@ -28,6 +36,9 @@ func (e *notApplicable) Error() string {
 
 // send makes an exchange, and holds what came to the schema that the contract has for its status.
 func (t *trial) send(r request) (*Exchange, error) {
+	if t.rehearsal {
+		return &Exchange{Err: errRehearsal}, errRehearsal
+	}
 	x := t.do(t.ctx, r)
 	t.exchanges = append(t.exchanges, x)
 	if x.Err != nil {
@@ -55,13 +66,16 @@ func (t *trial) ask(fields string, header ...string) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !t.suite.request.Accept([]byte(body), nil) {
+		return nil, errForeign
+	}
 	x, err := t.completions(body, header...)
 	return x, orElse(err, x.mustBe(http.StatusOK))
 }
 
 // complete asks for a completion that is not streamed.
-func (t *trial) complete(fields string, header ...string) (*gen.Completion, error) {
-	x, err := t.ask(fields, header...)
+func (t *trial) complete(fields string) (*gen.Completion, error) {
+	x, err := t.ask(fields)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +156,7 @@ func (x *Exchange) complaint() string {
 	if json.Unmarshal(x.Got, &e) != nil || e.Error.Message == "" {
 		return ""
 	}
-	return ": " + abridged(e.Error.Message, 200)
+	return ": " + e.Error.Message
 }
 
 func quoted(text string) string {

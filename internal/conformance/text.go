@@ -1,0 +1,115 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// longestLine is how much of a body a line of the text shows.
+const longestLine = 300
+
+// text is the report for a person at a terminal.
+func (d *Document) text() []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%s at %s, model %s\n\n", d.Contract, d.Endpoint, d.Model)
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(table, "group\tcases\thold\tdeviate\tquality\tn/a\t")
+	for _, t := range append(d.Groups, d.total()) {
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t\n", t.Group, t.Cases, t.Holds, t.Deviates, t.Quality, t.NotApplicable)
+	}
+	_ = table.Flush() // a buffer takes everything
+	for _, section := range d.sections() {
+		fmt.Fprintf(&out, "\n%s\n", section.title)
+		for _, e := range section.cases {
+			e.text(&out)
+		}
+	}
+	fmt.Fprintf(&out, "\n%s\n", d.summary())
+	return out.Bytes()
+}
+
+func (d *Document) total() Tally {
+	t := d.Total
+	t.Group = "all"
+	return t
+}
+
+// section is a list of cases of one verdict.
+type section struct {
+	title string
+	cases []Entry
+}
+
+func (d *Document) sections() []section {
+	var all []section
+	for _, s := range []section{
+		{"Deviations", d.of(Deviates, Required)},
+		{"Deviations in quality", d.of(Deviates, Quality)},
+		{"Not applicable", append(d.of(NotApplicable, Required), d.of(NotApplicable, Quality)...)},
+	} {
+		if len(s.cases) > 0 {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// summary is the report in a line.
+func (d *Document) summary() string {
+	text := fmt.Sprintf("%d of %d required cases deviate.", d.Total.Deviates, d.required())
+	if d.Total.Deviates == 0 {
+		text = "All required cases hold."
+	}
+	if d.Total.NotApplicable > 0 {
+		text += fmt.Sprintf(" %d cases are not applicable.", d.Total.NotApplicable)
+	}
+	if missing := d.Planned - len(d.Cases); missing > 0 {
+		text += fmt.Sprintf(" The run was interrupted: %d of %d cases were not run.", missing, d.Planned)
+	}
+	return text
+}
+
+func (d *Document) required() (count int) {
+	for _, e := range d.Cases {
+		if e.Level == Required {
+			count++
+		}
+	}
+	return count
+}
+
+func (e *Entry) text(out *bytes.Buffer) {
+	fmt.Fprintf(out, "\n%s\n  contract  %s (openapi.yaml#%s)\n  reason    %s\n", e.ID, e.Says, e.Pointer, line(e.Reason))
+	if x, ok := e.last(); ok {
+		fmt.Fprintf(out, "  sent      %s\n  came      %s\n", line(x.request()), line(x.response()))
+	}
+}
+
+// request is what was sent, in a line.
+func (t Trace) request() string {
+	return strings.Join(append([]string{t.Sent}, append(t.Header, t.Body)...), " ")
+}
+
+// response is what came, in a line.
+func (t Trace) response() string {
+	if t.Status == 0 {
+		return t.Failure
+	}
+	return fmt.Sprintf("%d %s %s", t.Status, t.Type, t.Answer)
+}
+
+// line is a text without ends of lines, and without what a terminal would take for an order.
+func line(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return '⏎'
+		case r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0:
+			return '·'
+		}
+		return r
+	}, text)
+	return strings.TrimSpace(abridged(text, longestLine))
+}
