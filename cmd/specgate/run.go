@@ -21,7 +21,7 @@ const exitCodes = `
 Exit codes:
   0  done; for serve, stopped by the first SIGINT or SIGTERM
   1  failed, or ended by a second signal; the reasons are on standard error, one a line
-  2  no such command, flag or argument`
+  2  no such command, flag or argument; for conformance, no endpoint that can be asked`
 
 // terminal is what a process is given besides its arguments.
 type terminal struct {
@@ -44,6 +44,9 @@ func run(ctx context.Context, args []string, term terminal) int {
 	}
 	if !started { // the arguments were refused before any command ran
 		_, _ = fmt.Fprintln(term.stderr, "specgate: see specgate --help")
+		return exitUsage
+	}
+	if errors.As(err, &usageError{}) {
 		return exitUsage
 	}
 	return exitFailure
@@ -72,7 +75,7 @@ is wrong with it; what does reaches the server byte for byte.
 	root.SetErr(term.stderr)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
-		newServe(term), newConfig(term), newSpec(term), newHealthcheck(term), newVersion(term),
+		newServe(term), newConfig(term), newSpec(term), newConformance(term), newHealthcheck(term), newVersion(term),
 	)
 	return root
 }

@@ -91,7 +91,7 @@ specgate: --log-level: log.level is "loud": it must be debug, info, warn or erro
 // Whoever asks for help learns how a command is used.
 func TestRunHelpsWithEveryCommand(t *testing.T) {
 	for _, line := range []string{
-		"", "serve", "config check", "config print", "config schema", "spec", "version", "healthcheck",
+		"", "serve", "config check", "config print", "config schema", "spec", "conformance", "version", "healthcheck",
 	} {
 		got := invoke(t, line+" --help", nil)
 		if got.code != exitOK || !strings.Contains(got.stdout, "Examples:") || !strings.Contains(got.stdout, "specgate "+line) {

@@ -98,7 +98,7 @@ func (t *Tally) count(e Entry) {
 var usual = []string{"User-Agent: specgate-conformance", "Accept-Encoding: identity", "Content-Type: application/json"}
 
 func (r *Report) trace(x *Exchange) Trace {
-	t := Trace{Sent: x.Method + " " + x.Path, Body: r.shown(x.Body), Status: x.Status, Answer: r.shown(x.Got)}
+	t := Trace{Sent: r.redact(x.Method + " " + x.Path), Body: r.shown(x.Body), Status: x.Status, Answer: r.shown(x.Got)}
 	for name, values := range x.Header {
 		if line := name + ": " + strings.Join(values, ", "); !slices.Contains(usual, line) {
 			t.Header = append(t.Header, r.redact(line))

@@ -34,8 +34,10 @@ func (s *Suite) limitCases() []Case {
 		if s.keeps(past) || !s.keeps(at) { // another branch takes it
 			continue
 		}
-		c := required("limits/"+e.id+"-at", e.says(e.at)+" is within its limit.", e.pointer, acceptedOrFewer(at))
-		c.late = len(at) > manyBytes
+		c := required("limits/"+e.id+"-at", e.says(e.at)+" is within its limit.", e.pointer, accepted(at))
+		if c.late = len(at) > manyBytes; c.late || e.id == "n-maximum" {
+			c.try = acceptedOrFewer(at)
+		}
 		all = append(all, c, required("limits/"+e.id+"-past", e.says(e.past)+" is past its limit.", e.pointer, refused(past)))
 	}
 	return all

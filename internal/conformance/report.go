@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 )
 
@@ -61,11 +62,13 @@ func (r *Report) Deviations(level Level) (count int) {
 	return count
 }
 
-// redact takes the key out of a text, as it is and as JSON spells it.
+const redacted = "[redacted]"
+
+// redact takes the key out of a text, as it is and as JSON and a path spell it.
 func (r *Report) redact(text string) string {
 	if r.key == "" {
 		return text
 	}
 	inJSON := quoted(r.key)
-	return strings.NewReplacer(r.key, "[redacted]", inJSON[1:len(inJSON)-1], "[redacted]").Replace(text)
+	return strings.NewReplacer(r.key, redacted, inJSON[1:len(inJSON)-1], redacted, url.PathEscape(r.key), redacted).Replace(text)
 }
