@@ -20,6 +20,9 @@ type Backend interface {
 	Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error)
 	// Models lists what can be asked.
 	Models(ctx context.Context) (gen.ModelList, error)
+	// Model gives one entry of that list. Its error is apierror.ModelNotFound only where it is known that
+	// there is none.
+	Model(ctx context.Context, id string) (gen.Model, error)
 }
 
 // API is the operations of the contract. Both fields are needed; a Keepalive of zero sends none.

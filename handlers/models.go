@@ -11,10 +11,11 @@ import (
 
 // ListModels lists the models of the backend that the caller may use.
 func (a *API) ListModels(ctx context.Context, _ gen.ListModelsRequestObject) (gen.ListModelsResponseObject, error) {
-	list, err := a.models(ctx)
+	list, err := a.Backend.Models(ctx)
 	if err != nil {
 		return nil, err
 	}
+	list.Data = slices.DeleteFunc(list.Data, func(m gen.Model) bool { return !mayUse(ctx, m.Id) })
 	return gen.ListModels200JSONResponse{Body: list}, nil
 }
 
@@ -24,22 +25,9 @@ func (a *API) RetrieveModel(ctx context.Context, in gen.RetrieveModelRequestObje
 	if !mayUse(ctx, in.Model) {
 		return nil, apierror.ModelNotAllowed()
 	}
-	list, err := a.models(ctx)
+	model, err := a.Backend.Model(ctx, in.Model)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(list.Data, func(m gen.Model) bool { return m.Id == in.Model })
-	if i < 0 {
-		return nil, apierror.ModelNotFound()
-	}
-	return gen.RetrieveModel200JSONResponse{Body: list.Data[i]}, nil
-}
-
-func (a *API) models(ctx context.Context) (gen.ModelList, error) {
-	list, err := a.Backend.Models(ctx)
-	if err != nil {
-		return gen.ModelList{}, err
-	}
-	list.Data = slices.DeleteFunc(list.Data, func(m gen.Model) bool { return !mayUse(ctx, m.Id) })
-	return list, nil
+	return gen.RetrieveModel200JSONResponse{Body: model}, nil
 }

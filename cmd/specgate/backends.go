@@ -39,7 +39,7 @@ func newBackend(cfg config.Config, spec []byte, metrics *telemetry.Metrics, logg
 			return routing.Sole{Name: name, Completer: u.profiled(profile.Options{}), Lister: u, Expose: cfg.Upstream.Expose}, all.free, nil
 		}
 	}
-	router := newRouter(cfg, all)
+	router := newRouter(cfg, all, logger)
 	return router, func() {
 		router.Close()
 		all.free()
@@ -143,7 +143,7 @@ func newSchemas(spec []byte) (s schemas, err error) {
 }
 
 // newRouter sends each model to its targets.
-func newRouter(cfg config.Config, all upstreams) *routing.Router {
+func newRouter(cfg config.Config, all upstreams, logger *slog.Logger) *routing.Router {
 	models := map[string][]routing.Target{}
 	for name, m := range cfg.Models {
 		o := profile.Options{Model: name, Pass: m.Unsupported == "pass"}
@@ -157,5 +157,5 @@ func newRouter(cfg config.Config, all upstreams) *routing.Router {
 			})
 		}
 	}
-	return routing.New(routing.Options{Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose})
+	return routing.New(routing.Options{Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose, Logger: logger})
 }

@@ -379,13 +379,51 @@ auth: {tokens: [{token: sg-test-token}, {token: sg-bound, models: ["llama-*"]}]}
 	if n := len(backends["a"].Requests()); n != 1 {
 		t.Errorf("a was asked %d times", n)
 	}
-	for id, status := range map[string]int{"alias": 200, "llama-2": 200, "other": 404, "qwen-1": 404} {
+	// Whether llama-3 is on the lists that nobody has is not known.
+	for id, status := range map[string]int{"alias": 200, "llama-2": 200, "other": 404, "qwen-1": 404, "llama-3": 502} {
 		if got := g.send("GET", "/v1/models/"+id, ""); got.status != status {
 			t.Errorf("%s: %d", id, got.status)
 		}
 	}
 	if got := g.send("GET", "/v1/models/llama-2", ""); !strings.Contains(got.body, `"max_model_len":4096`) {
 		t.Errorf("what a backend says of its model is lost: %s", got.body)
+	}
+}
+
+// A backend whose list failed is asked again soon; until it has told it, none of its models is said not to be.
+func TestModelsOfABackendThatComesBack(t *testing.T) {
+	t.Parallel()
+	back := make(chan struct{})
+	a := fakebackend.New(t, func(c *fakebackend.Conn, r *fakebackend.Request) {
+		select {
+		case <-back:
+			fakebackend.JSON(200, `{"object":"list","data":[{"id":"x-1","object":"model","created":7,"owned_by":"them"}]}`)(c, r)
+		default:
+			fakebackend.JSON(503, "{}")(c, r)
+		}
+	})
+	g := startBefore(t, several{"a": a}, quiet+"models: {'x-*': {targets: [{upstream: a}]}}\n", nil)
+	if got := g.send("GET", "/v1/models", ""); got.status != 200 || strings.Contains(got.body, "x-1") {
+		t.Errorf("the list: %d %s", got.status, got.body)
+	}
+	if got := tell(t, g.send("GET", "/v1/models/x-1", "")); got.Status != 502 || got.Code != "upstream_error" {
+		t.Errorf("the model: %+v", got)
+	}
+	close(back)
+	for end := time.Now().Add(bounded); ; {
+		got := g.send("GET", "/v1/models/x-1", "")
+		if got.status == 200 {
+			break
+		}
+		if got.status != 502 || time.Now().After(end) {
+			t.Fatalf("afterwards: %d", got.status)
+		}
+	}
+	if got := g.send("GET", "/v1/models/x-2", ""); got.status != 404 {
+		t.Errorf("another: %d", got.status)
+	}
+	if got := g.send("GET", "/v1/models", ""); !strings.Contains(got.body, "x-1") {
+		t.Errorf("the list afterwards: %s", got.body)
 	}
 }
 
@@ -423,13 +461,18 @@ func TestSplitRequestsFailOver(t *testing.T) {
 		"nobody there":     {nil, 200},
 		"refused at once":  {fakebackend.New(t, fakebackend.JSON(503, "{}")), 200},
 		"refused half way": {fakebackend.New(t, fakebackend.JSON(200, answered), fakebackend.JSON(503, "{}")), 503},
+		"reset at once":    {fakebackend.New(t, fakebackend.Reset("")), 200},
+		"reset half way":   {fakebackend.New(t, fakebackend.JSON(200, answered), fakebackend.Reset("")), 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			backends := several{"a": test.first, "b": fakebackend.New(t, fakebackend.JSON(200, answered))}
-			g := startBefore(t, backends, quiet+twoTargets, both)
+			g := startBefore(t, backends, quiet+"retry: {on_reset: true}\n"+twoTargets, both)
 			if got := g.complete(two); got.status != test.status {
 				t.Errorf("%d: %s", got.status, got.body)
+			}
+			if n, again := calls(backends["b"]), test.status == 200; (n > 0) != again {
+				t.Errorf("the other backend was asked %d times", n)
 			}
 		})
 	}

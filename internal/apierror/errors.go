@@ -140,7 +140,8 @@ func UpstreamSpent(message string, cause error) *Error {
 }
 
 // Spent marks the failure of a backend, by its status or its pace, as one that came after it had
-// generated: see UpstreamSpent. Every other error stays what it is.
+// generated: see UpstreamSpent. It has no fate by which it might be sent once more. Every other error stays
+// what it is.
 func Spent(err error) error {
 	var e *Error
 	if !errors.As(err, &e) || e.Status != http.StatusBadGateway && e.Status != http.StatusGatewayTimeout {
@@ -148,6 +149,7 @@ func Spent(err error) error {
 	}
 	spent := *e
 	spent.Header = noRetry()
+	spent.Fate = Unknown
 	return &spent
 }
 

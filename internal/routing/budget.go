@@ -29,8 +29,9 @@ func (b *budget) request() {
 	b.seconds[b.present()].requests++
 }
 
-// retry reports whether one more retry is allowed, and counts it.
-func (b *budget) retry() bool {
+// retry reports whether one more retry is allowed, and counts it. undo, which is nil where it is not, is for
+// one that is not sent after all.
+func (b *budget) retry() (undo func(), ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := b.present()
@@ -42,10 +43,20 @@ func (b *budget) retry() bool {
 		}
 	}
 	if retries >= budgetLeast && float64(retries+1) > b.share*float64(requests) {
-		return false
+		return nil, false
 	}
 	b.seconds[at].retries++
-	return true
+	second := b.seconds[at].second
+	return func() { b.undo(second) }, true
+}
+
+// undo takes a retry back that was counted in a second, if that is not forgotten already.
+func (b *budget) undo(second int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := &b.seconds[second%budgetSeconds]; s.second == second {
+		s.retries--
+	}
 }
 
 // present is the place of this second, emptied where it held an older one; mu is held.

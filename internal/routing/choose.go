@@ -10,31 +10,21 @@ import (
 // average alone.
 type turns []int
 
-// choose picks the target that is to be asked next; -1 where there is none. Those that eligible gives
-// share the requests by their weights.
-func (r *route) choose(asked []bool) int {
-	among := r.eligible(asked)
+// choose picks the target that is to be asked next, of those that were not asked yet and whose upstream
+// may be; -1 where there is none. They are those of the best priority that has any, share the requests by
+// their weights, and are passed over where they are full and others are not.
+func (r *route) choose(asked []bool, may func(Upstream) bool) int {
+	among := r.candidates(asked, may)
 	if len(among) == 0 {
 		return -1
+	}
+	full := func(i int) bool { return r.targets[i].Upstream.Full() }
+	if free := slices.DeleteFunc(slices.Clone(among), full); len(free) > 0 {
+		among = free
 	}
 	r.turning.Lock()
 	defer r.turning.Unlock()
 	return r.turns.next(r.targets, among)
-}
-
-// eligible are the targets that may be asked next, of those that were not asked yet: the healthy ones of
-// the best priority that has any, and of these, those that are full only where all are. Where none is
-// healthy at any priority, one that is not is better than nothing, but for those that must be left alone.
-func (r *route) eligible(asked []bool) []int {
-	among := r.candidates(asked, Upstream.Healthy)
-	if len(among) == 0 {
-		among = r.candidates(asked, func(u Upstream) bool { return u.Wait() == 0 })
-	}
-	full := func(i int) bool { return r.targets[i].Upstream.Full() }
-	if free := slices.DeleteFunc(slices.Clone(among), full); len(free) > 0 {
-		return free
-	}
-	return among
 }
 
 // candidates are the targets of the best priority that has one that may be chosen.

@@ -23,13 +23,14 @@ const (
 	maxPause   = 2 * time.Second       // longer, and the caller does better to wait
 )
 
-// may reports whether a request cannot have run, no part of it, or may be run twice.
+// may reports whether a request cannot have run, no part of it, or is one that may be run twice: the part
+// whose connection broke, and no other.
 func (r Retry) may(fate apierror.Fate, work *completion.Work) bool {
 	switch fate {
 	case apierror.Withheld, apierror.NotSent, apierror.TurnedAway:
 		return work.Begun.Load() == 0
 	case apierror.NoAnswer:
-		return r.OnReset
+		return r.OnReset && work.Begun.Load() <= 1
 	default:
 		return false
 	}

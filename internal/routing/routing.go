@@ -5,6 +5,7 @@ package routing
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/specgate/specgate/gen"
@@ -49,6 +50,8 @@ type Options struct {
 	Models map[string][]Target // by id, or by a pattern in which an asterisk stands for any characters
 	Retry  Retry
 	Expose bool // whether callers are told which upstream answered, and how often one was asked
+
+	Logger *slog.Logger // for what no caller is told; nil for nobody
 }
 
 // Router sends each request to a target of its model. It may be used by many goroutines at once.
@@ -62,8 +65,11 @@ type Router struct {
 
 // New returns a router. Close ends what it does for itself.
 func New(o Options) *Router {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	t := newTable(o.Models)
-	return &Router{table: t, retry: o.Retry, budget: budget{share: o.Retry.Budget}, catalog: newCatalog(t), expose: o.Expose}
+	return &Router{table: t, retry: o.Retry, budget: budget{share: o.Retry.Budget}, catalog: newCatalog(t, o.Logger), expose: o.Expose}
 }
 
 // Close ends the router's own questions to backends, and waits for them.

@@ -40,10 +40,17 @@ type backend struct {
 	hang   bool
 }
 
-func (b *backend) Name() string        { return b.name }
 func (b *backend) Healthy() bool       { return !b.ill && b.wait == 0 }
 func (b *backend) Wait() time.Duration { return b.wait }
 func (b *backend) Full() bool          { return b.full }
+
+// Name is one of its own where it has none.
+func (b *backend) Name() string {
+	if b.name == "" {
+		return fmt.Sprintf("%p", b)
+	}
+	return b.name
+}
 
 func (b *backend) Models(ctx context.Context) (list gen.ModelList, err error) {
 	b.asked.Add(1)
@@ -187,6 +194,11 @@ func TestNobodyIsLeft(t *testing.T) {
 		"all are full":                    {&backend{fail: withheld}, &backend{fail: withheld}, 0, "503 after 1"},
 		"one refused, the other withheld": {&backend{fail: failing(apierror.TurnedAway, 429, "Retry-After: 7")}, &backend{fail: withheld}, 1, "429 after 7"},
 		"one failed, the other open":      {&backend{fail: failing(apierror.NotSent, 502)}, &backend{wait: time.Second}, 2, "502 after "},
+		"one refused, the other dead":     {&backend{fail: failing(apierror.TurnedAway, 429, "Retry-After: 7")}, &backend{fail: failing(apierror.NotSent, 502)}, 2, "429 after 7"},
+		"one refused, the other refused":  {&backend{fail: failing(apierror.TurnedAway, 429, "Retry-After: 7")}, &backend{fail: failing(apierror.TurnedAway, 503, "Retry-After: 9")}, 2, "503 after 9"},
+		"one refused, the other ill":      {&backend{fail: failing(apierror.TurnedAway, 429, "Retry-After: 7")}, &backend{ill: true}, 1, "429 after 7"},
+		"one refused, the other failed":   {&backend{fail: failing(apierror.TurnedAway, 429, "Retry-After: 7")}, &backend{fail: failing(apierror.Unknown, 504)}, 2, "504 after "},
+		"both are ill, one refused":       {&backend{ill: true, fail: failing(apierror.NotSent, 502)}, &backend{ill: true, fail: failing(apierror.TurnedAway, 429, "Retry-After: 7")}, 2, "429 after 7"},
 		"both failed":                     {&backend{fail: failing(apierror.NotSent, 502)}, &backend{fail: failing(apierror.TurnedAway, 503)}, 2, "503 after "},
 		"neither can":                     {&backend{refuse: refusal}, &backend{refuse: errors.New("nor here")}, 0, ""},
 		"one can, later":                  {&backend{refuse: refusal}, &backend{fail: withheld}, 0, "503 after 1"},
@@ -215,6 +227,34 @@ func TestPartsThatRan(t *testing.T) {
 	a, b := &backend{fail: failing(apierror.TurnedAway, 503), work: 1}, &backend{}
 	if _, call, err := ask(t.Context(), router(t, twice, to(a, 1, 1), to(b, 1, 2))); err == nil || call.Attempts != 1 || b.calls != 0 {
 		t.Errorf("%v after %d attempts", err, call.Attempts)
+	}
+}
+
+// Where the connection broke of one part, no other may have begun, whatever is allowed.
+func TestPartsThatMayHaveRun(t *testing.T) {
+	for others, status := range []int{200, 502} {
+		a, b := &backend{fail: failing(apierror.NoAnswer, 502), work: others}, &backend{}
+		_, call, err := ask(t.Context(), router(t, routing.Retry{Attempts: 2, Budget: 1, OnReset: true}, to(a, 1, 1), to(b, 1, 2)))
+		if again := status == 200; (err == nil) != again || call.Attempts != 1+b.calls || (b.calls == 1) != again {
+			t.Errorf("with %d others: %v after %d attempts", others, err, call.Attempts)
+		}
+	}
+}
+
+// Another target of the same upstream is no other, when that has failed; it may be the first that is asked.
+func TestTargetsOfOneUpstream(t *testing.T) {
+	a, b := &backend{name: "a", fail: failing(apierror.TurnedAway, 429)}, &backend{name: "b"}
+	other := to(a, 1, 1)
+	other.Model = "other"
+	r := router(t, routing.Retry{Attempts: 3, Budget: 1}, to(a, 1, 1), other, to(b, 1, 2))
+	for range 2 {
+		if _, call, err := ask(t.Context(), r); err != nil || call.Attempts != 2 || call.Upstream != "b" {
+			t.Errorf("%v after %d attempts, from %s", err, call.Attempts, call.Upstream)
+		}
+	}
+	alone := router(t, routing.Retry{Attempts: 3, Budget: 1}, to(a, 1, 1), other)
+	if _, call, err := ask(t.Context(), alone); err == nil || call.Attempts != 1 {
+		t.Errorf("%v after %d attempts of one upstream", err, call.Attempts)
 	}
 }
 
@@ -289,6 +329,27 @@ func TestBudget(t *testing.T) {
 	})
 }
 
+// A retry that no backend was sent in the end is left to others.
+func TestBudgetOfWhatIsWithheld(t *testing.T) {
+	a := &backend{fail: failing(apierror.TurnedAway, 429)}
+	b := &backend{fail: func(call int) error {
+		if call <= 20 {
+			return apierror.Busy(time.Second)
+		}
+		return nil
+	}}
+	r := router(t, routing.Retry{Attempts: 2}, to(a, 1, 1), to(b, 1, 2))
+	saved := 0
+	for range 30 {
+		if _, _, err := ask(t.Context(), r); err == nil {
+			saved++
+		}
+	}
+	if saved != 3 {
+		t.Errorf("%d were sent again", saved)
+	}
+}
+
 // However many ask at one time, and however slow a backend is, it is asked once, and waited for no
 // longer than it may take.
 func TestModelsAreAskedOnce(t *testing.T) {
@@ -328,8 +389,13 @@ func TestModelsAreAskedOnce(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		a.models = []string{"x-1", "x-2"}
-		if n := list(t.Context()); n != 2 || a.asked.Load() != 2 {
-			t.Errorf("afterwards: %d models, asked %d times", n, a.asked.Load())
+		begun = time.Now()
+		if n := list(t.Context()); n != 1 || time.Since(begun) != 0 {
+			t.Errorf("an old list: %d models after %v", n, time.Since(begun))
+		}
+		synctest.Wait()
+		if n := list(t.Context()); n != 2 || a.asked.Load() != 2 || mute.asked.Load() != 2 || time.Since(begun) != 0 {
+			t.Errorf("a new one: %d models, asked %d and %d times", n, a.asked.Load(), mute.asked.Load())
 		}
 	})
 }

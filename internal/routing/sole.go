@@ -2,8 +2,10 @@ package routing
 
 import (
 	"context"
+	"slices"
 
 	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/completion"
 )
 
@@ -34,4 +36,17 @@ func (s Sole) Complete(ctx context.Context, req *completion.Request) (*completio
 func (s Sole) Models(ctx context.Context) (gen.ModelList, error) {
 	completion.CallOf(ctx).Upstream = s.Name
 	return s.Lister.Models(ctx)
+}
+
+// Model is the entry of that list that has an id.
+func (s Sole) Model(ctx context.Context, id string) (gen.Model, error) {
+	list, err := s.Models(ctx)
+	if err != nil {
+		return gen.Model{}, err
+	}
+	i := slices.IndexFunc(list.Data, func(m gen.Model) bool { return m.Id == id })
+	if i < 0 {
+		return gen.Model{}, apierror.ModelNotFound()
+	}
+	return list.Data[i], nil
 }
