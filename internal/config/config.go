@@ -165,7 +165,7 @@ type Retry struct {
 type Breaker struct {
 	Failures int           `yaml:"failures" doc:"Failures within the window that open the circuit, where they are at least half of what was asked. 0 turns it off."`
 	Window   time.Duration `yaml:"window" doc:"How far back failures count."`
-	Open     time.Duration `yaml:"open" doc:"How long an open circuit lets nothing through. Then one request may try."`
+	Open     time.Duration `yaml:"open" doc:"How long an open circuit lets nothing through. Then one request may try, and one more each time that as long has passed without a word of the last."`
 }
 
 // Health is how backends are asked whether they are well.
