@@ -5,6 +5,7 @@ BIN           := bin
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 GOLANGCI_LINT := v2.15.0
+OASDIFF       := v1.35.0
 REDOCLY       := 2.77.0
 FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
@@ -13,7 +14,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp test-vllm test-ollama test-backends
+.PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp test-vllm test-ollama test-backends
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,14 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT):
 
 lint-spec: ## Lint openapi.yaml (needs npm)
 	npx --yes @redocly/cli@$(REDOCLY) lint --config .redocly.yaml --format stylish openapi.yaml
+
+breaking: $(BIN)/oasdiff-$(OASDIFF) ## Find what of openapi.yaml would break clients of the last release
+	OASDIFF=$(abspath $<) .ci/breaking trial
+	OASDIFF=$(abspath $<) .ci/breaking check
+
+$(BIN)/oasdiff-$(OASDIFF):
+	GOBIN=$(abspath $(BIN)) $(GO) install github.com/oasdiff/oasdiff@$(OASDIFF)
+	mv $(BIN)/oasdiff $@
 
 fuzz: ## Fuzz what reads bytes, FUZZTIME each
 	@for target in $$($(GO) list ./... | xargs -I{} sh -c 'grep -lE "^func Fuzz" $$($(GO) list -f "{{.Dir}}" {})/*_test.go 2>/dev/null | head -1 | xargs -r dirname' | sort -u); do \

@@ -11,6 +11,9 @@ import (
 	"github.com/specgate/specgate/internal/contract"
 )
 
+// keywordEnum is what the filter calls the keyword of a closed list.
+const keywordEnum = "enum"
+
 // ofParameter says what is wrong with a header or a part of the path, in the words that the checker
 // uses for the same fault in a body. The filter's own words repeat the value.
 func ofParameter(e *openapi3filter.RequestError) contract.Violation {
@@ -25,7 +28,7 @@ func ofParameter(e *openapi3filter.RequestError) contract.Violation {
 		v.Type, v.Msg = "string_too_short", fmt.Sprintf("String should have at least %s", characters(schema.MinLength))
 	case "maxLength":
 		v.Type, v.Msg = "string_too_long", fmt.Sprintf("String should have at most %s", characters(*schema.MaxLength))
-	case "enum":
+	case keywordEnum:
 		v.Type, v.Msg = "literal_error", "Input should be "+contract.Choices(schema.Enum)
 	default: // the wrong form, or nothing to speak of
 		if schema.Pattern == "" {

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/contract"
@@ -132,6 +134,10 @@ func newSchemas(spec []byte) (s schemas, err error) {
 	if err != nil {
 		return s, err
 	}
+	return schemasOf(doc)
+}
+
+func schemasOf(doc *openapi3.T) (s schemas, err error) {
 	if s.completion, err = contract.Compile(doc.Components.Schemas["Completion"], upstream.CompletionFacts()...); err != nil {
 		return s, err
 	}

@@ -30,11 +30,11 @@ func newContract(cfg config.Contract) ([]byte, error) {
 
 // enforceable fails for a contract that is none, or that asks for what could not be enforced.
 func enforceable(spec []byte) error {
-	if _, err := newSchemas(spec); err != nil {
-		return err
-	}
 	doc, err := contract.Load(spec)
 	if err != nil {
+		return err
+	}
+	if _, err := schemasOf(doc); err != nil {
 		return err
 	}
 	_, err = contract.Compile(doc.Components.Schemas["CompletionRequest"], completion.Facts()...)
