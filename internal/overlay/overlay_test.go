@@ -84,6 +84,10 @@ var refused = []struct{ name, overlay, want string }{
 	{"an answer's list of codes", of("{target: \"$.components.schemas.ErrorObject.properties.code['x-extensible-enum'][0]\", remove: true}"), "components.schemas.ErrorObject.properties.code.x-extensible-enum" + rests},
 	{"everything that has a type", of("{target: \"$..properties[?@.type == 'string']\", update: {maxLength: 9}}"), "maxLength" + rests},
 
+	{"beside a reference", of("{target: \"" + operation + ".parameters[1]\", update: {required: true}}"), "it adds paths./v1/completions.post.parameters[1].required" + rests},
+	{"beside a field's reference", of("{target: " + field + "stop, update: {maxItems: 16}}"), "it adds components.schemas.CompletionRequest.properties.stop.maxItems" + rests},
+	{"a rule on a header", of("{target: $.components.parameters.Project.schema, update: {x-rules: []}}"), "it adds components.parameters.Project.schema.x-rules" + rests},
+
 	{"removes a field", of("{target: " + field + "seed, remove: true}"), "it removes components.schemas.CompletionRequest.properties.seed" + rests},
 	{"another type", of("{target: " + field + "seed, update: {type: string}}"), "it changes components.schemas.CompletionRequest.properties.seed.type" + rests},
 	{"another format", of("{target: " + field + "seed, update: {format: int32}}"), "it changes components.schemas.CompletionRequest.properties.seed.format" + rests},

@@ -37,6 +37,13 @@ func requestShape() *shape {
 	return s
 }
 
+// ofParameter is the shape of what stands in headers and paths, to which our extensions do not apply.
+func ofParameter() *shape {
+	s := *request()
+	s.extensions = false
+	return &s
+}
+
 // answer is the shape of what callers get.
 func answer() *shape {
 	s := &shape{free: prose}

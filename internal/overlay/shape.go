@@ -29,7 +29,7 @@ var prose = []string{"title", "summary", "description", "tags", "externalDocs", 
 // shapeOf is that of the whole document, given those of its named schemas.
 func shapeOf(schemas map[string]*shape) *shape {
 	var (
-		parameter = &shape{free: prose, extensions: true, kept: map[string]*shape{"schema": request()}, limits: map[string]limit{"required": mayBecomeTrue}}
+		parameter = &shape{free: prose, extensions: true, kept: map[string]*shape{"schema": ofParameter()}, limits: map[string]limit{"required": mayBecomeTrue}}
 		header    = &shape{free: prose, extensions: true, kept: map[string]*shape{"schema": answer()}}
 		answered  = &shape{free: prose, extensions: true, kept: map[string]*shape{
 			"headers": {each: header},
