@@ -14,7 +14,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp test-vllm test-ollama test-backends
+.PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,3 +102,6 @@ test-ollama: ## Run in front of a real Ollama and a real llama.cpp at one time (
 	$(GO) test -tags backends -count=1 -timeout 30m -v -run BackendsOllama ./cmd/specgate
 
 test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all of the real servers
+
+scorecards: ## Hold real servers to the contract, bare and behind the gateway, and write what comes into docs/conformance.md
+	.ci/scorecards

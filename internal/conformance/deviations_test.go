@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/specgate/specgate/internal/conformance"
@@ -55,4 +56,17 @@ func (b *bench) deviationOf(c conformance.Case) (deviation, bool) {
 		d.answer = take
 	}
 	return d, true
+}
+
+// An endpoint that takes what it should refuse goes to no great expense over it.
+func TestRequestsAreSmall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for id, all := range b.requests {
+		for _, s := range all {
+			if strings.Contains(s.body, `"prompt":`) && !strings.Contains(s.body, `"max_tokens":`) && id != "sampling/max-tokens-default" && id != "fields/missing-prompt" {
+				t.Errorf("%s asks for text without end: %.100s", id, s.body)
+			}
+		}
+	}
 }

@@ -15,7 +15,7 @@ func (s *Suite) errorCases() []Case {
 	const list = schemas + "/ValidationError"
 	return []Case{
 		required("errors/first", "The error repeats the first violation.", list+"/properties/error", repeatsFirst),
-		required("errors/all", "All that is wrong is told at once, in the order of the fields.", list+"/properties/detail/description", refused(`"prompt":"All wrong","temperature":"hot","n":-4,"echo":"loud"`)),
+		required("errors/all", "All that is wrong is told at once, in the order of the fields.", list+"/properties/detail/description", refused(`"max_tokens":1,"prompt":"All wrong","temperature":"hot","n":-4,"echo":"loud"`)),
 		required("errors/many", "Of very many violations the first are told, and how many more there are.", asked+"/x-max-violations", refused(s.manyWrong())),
 		required("errors/secret", "What is said of a value never repeats it.", schemas+"/Violation/properties/msg/description", keepsSecret),
 		required("errors/nothing", "An object with nothing in it lacks all that is required.", asked+"/required", malformed(`{}`)),
@@ -23,11 +23,11 @@ func (s *Suite) errorCases() []Case {
 		required("errors/array", "A body is an object, not an array.", asked+"/type", malformed(`[]`)),
 		required("errors/null", "A body is an object, not null.", asked+"/type", malformed(`null`)),
 		required("errors/text", "A body is an object, not a text.", asked+"/type", malformed(`"Hello World"`)),
-		required("errors/cut", "JSON that is cut off is refused.", post+"/responses/422", malformed(`{"model":"any","prompt":`)),
-		required("errors/trailing", "So is what follows behind the object.", post+"/responses/422", malformed(`{"model":"any","prompt":"x"} x`)),
-		required("errors/nan", "NaN is no number.", post+"/responses/422", malformed(`{"model":"any","prompt":"x","temperature":NaN}`)),
-		required("errors/single-quotes", "Texts stand in double quotes.", post+"/responses/422", malformed(`{"model":'any',"prompt":"x"}`)),
-		required("errors/comma", "No comma stands behind the last field.", post+"/responses/422", malformed(`{"model":"any","prompt":"x",}`)),
+		required("errors/cut", "JSON that is cut off is refused.", post+"/responses/422", malformed(`{"model":"any","max_tokens":1,"prompt":`)),
+		required("errors/trailing", "So is what follows behind the object.", post+"/responses/422", malformed(`{"model":"any","max_tokens":1,"prompt":"x"} x`)),
+		required("errors/nan", "NaN is no number.", post+"/responses/422", malformed(`{"model":"any","max_tokens":1,"prompt":"x","temperature":NaN}`)),
+		required("errors/single-quotes", "Texts stand in double quotes.", post+"/responses/422", malformed(`{"model":'any',"max_tokens":1,"prompt":"x"}`)),
+		required("errors/comma", "No comma stands behind the last field.", post+"/responses/422", malformed(`{"model":"any","max_tokens":1,"prompt":"x",}`)),
 		required("errors/no-key", "Without a key, a request is not authorized, and told how it would be.", unauthorized, turnedAway("Who goes there?", "Authorization:")),
 		required("errors/unknown-key", "Nor is it with a key that nobody has.", unauthorized, turnedAway("Who goes here?", "Authorization: Bearer specgate-conformance-no-such-key")),
 		required("errors/scheme", "Nor with another scheme than Bearer.", unauthorized, turnedAway("Who goes where?", "Authorization: Basic c3BlY2dhdGU6Y29uZm9ybWFuY2U=")),
@@ -88,7 +88,7 @@ func refusesMethod(method, path, allowed string) func(*trial) error {
 
 // repeatsFirst looks at the error of a refusal, which other clients look at than at its list.
 func repeatsFirst(t *trial) error {
-	body, err := t.body(`"prompt":"First things first","stop":["a",5],"top_p":"x"`)
+	body, err := t.body(`"max_tokens":1,"prompt":"First things first","stop":["a",5],"top_p":"x"`)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func repeatsFirst(t *trial) error {
 // keepsSecret sends what nobody should say again.
 func keepsSecret(t *trial) error {
 	const secret = "xyzzy-8d1f"
-	body, err := t.body(`"prompt":"Open","temperature":"` + secret + `"`)
+	body, err := t.body(`"max_tokens":1,"prompt":"Open","temperature":"` + secret + `"`)
 	if err != nil {
 		return err
 	}
@@ -131,5 +131,5 @@ func (s *Suite) manyWrong() string {
 	for i := range keys {
 		keys[i] = fmt.Sprintf(`"no-%03d":1`, i)
 	}
-	return `"prompt":"Many wrongs","logit_bias":{` + strings.Join(keys, ",") + `}`
+	return `"max_tokens":1,"prompt":"Many wrongs","logit_bias":{` + strings.Join(keys, ",") + `}`
 }

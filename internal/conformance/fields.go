@@ -34,8 +34,8 @@ func (s *Suite) fieldCases() []Case {
 	}
 	return append(all,
 		required("fields/integral", "2.0 is an integer.", askedField+"n/type", answered(`"prompt":"In the fields","n":2.0,"max_tokens":1e0`, choices(2))),
-		required("fields/fraction", "1.5 is none.", askedField+"n/type", refused(`"prompt":"In the fields","n":1.5`)),
-		required("fields/text-of-digits", `"2" is none either.`, askedField+"n/type", refused(`"prompt":"In the fields","n":"2"`)),
+		required("fields/fraction", "1.5 is none.", askedField+"n/type", refused(`"max_tokens":1,"prompt":"In the fields","n":1.5`)),
+		required("fields/text-of-digits", `"2" is none either.`, askedField+"n/type", refused(`"max_tokens":1,"prompt":"In the fields","n":"2"`)),
 		required("fields/unknown", "Fields that the contract does not name are passed on.", asked+"/additionalProperties",
 			accepted(`"prompt":"In the fields","max_tokens":1,"x_conformance":{"a":[1,null,"b"]}`)),
 	)

@@ -19,7 +19,7 @@ func (s *Suite) headerCases() []Case {
 	all := []Case{
 		required("headers/request-id", "Every answer names the request.", id, namesRequest(`"prompt":"Name me",`+few, "", http.StatusOK)),
 		required("headers/request-id-kept", "A caller's own name for it is kept.", id, namesRequest(`"prompt":"My name is Marta",`+few, "conformance-0451", http.StatusOK)),
-		required("headers/request-id-refused", "An error names the request too.", errorAnswer+"UnprocessableContent/headers/x-request-id", namesRequest(`"prompt":7`, "conformance-0452", http.StatusUnprocessableEntity)),
+		required("headers/request-id-refused", "An error names the request too.", errorAnswer+"UnprocessableContent/headers/x-request-id", namesRequest(`"max_tokens":1,"prompt":7`, "conformance-0452", http.StatusUnprocessableEntity)),
 		required("headers/parameters", "application/json may have parameters.", post+"/requestBody/content/application~1json", sentAs(`"prompt":"In letters",`+few, "Content-Type: application/json; charset=utf-8")),
 		required("headers/letter-case", "Its letters may be great or small.", post+"/requestBody/content/application~1json", sentAs(`"prompt":"IN LETTERS",`+few, "Content-Type: Application/JSON")),
 		required("headers/scheme-case", "So may those of the scheme Bearer.", "/components/securitySchemes/bearerAuth/description", func(t *trial) error {

@@ -26,13 +26,13 @@ func (s *Suite) promptCases() []Case {
 		required("prompts/empty-list", "An empty list counts as a list of texts, which has no prompt in it.", one, answered(`"prompt":[],`+few, choices(0))),
 		required("prompts/null", "A prompt may be null.", prompt+"/oneOf/0/nullable", answered(`"prompt":null,`+few, choices(1))),
 		quality("prompts/own-choice", "Each prompt of a list is completed as it is alone.", one, eachItsOwn),
-		required("prompts/number", "A number is no prompt.", prompt+"/oneOf", refused(`"prompt":5`)),
-		required("prompts/object", "An object is no prompt.", prompt+"/oneOf", refused(`"prompt":{}`)),
-		required("prompts/mixed", "A list is of texts or of ids, not of both.", prompt+"/oneOf", refused(`"prompt":["The tea",66]`)),
-		required("prompts/mixed-lists", "A list of token ids has no lists among them.", prompt+"/oneOf", refused(`"prompt":[66,[66]]`)),
-		required("prompts/null-in-list", "A text of a list may not be null.", prompt+"/oneOf/1/items", refused(`"prompt":["The tea",null]`)),
-		required("prompts/fraction", "A token id is an integer.", prompt+"/oneOf/2/items", refused(`"prompt":[66,1.5]`)),
-		required("prompts/boolean-in-list", "A boolean is no token id.", prompt+"/oneOf/2/items", refused(`"prompt":[66,true]`)),
+		required("prompts/number", "A number is no prompt.", prompt+"/oneOf", refused(`"max_tokens":1,"prompt":5`)),
+		required("prompts/object", "An object is no prompt.", prompt+"/oneOf", refused(`"max_tokens":1,"prompt":{}`)),
+		required("prompts/mixed", "A list is of texts or of ids, not of both.", prompt+"/oneOf", refused(`"max_tokens":1,"prompt":["The tea",66]`)),
+		required("prompts/mixed-lists", "A list of token ids has no lists among them.", prompt+"/oneOf", refused(`"max_tokens":1,"prompt":[66,[66]]`)),
+		required("prompts/null-in-list", "A text of a list may not be null.", prompt+"/oneOf/1/items", refused(`"max_tokens":1,"prompt":["The tea",null]`)),
+		required("prompts/fraction", "A token id is an integer.", prompt+"/oneOf/2/items", refused(`"max_tokens":1,"prompt":[66,1.5]`)),
+		required("prompts/boolean-in-list", "A boolean is no token id.", prompt+"/oneOf/2/items", refused(`"max_tokens":1,"prompt":[66,true]`)),
 	}
 }
 

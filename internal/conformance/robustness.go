@@ -26,17 +26,17 @@ func (s *Suite) robustnessCases() []Case {
 		}),
 		required("robustness/large", "A body of one mebibyte is no large one.", body, accepted(`"prompt":"At large",`+few+`,"user":"`+strings.Repeat("user", 1<<18)+`"`)),
 		required("robustness/huge", "A body that is larger than anybody takes is refused before it is there.", errorAnswer+"ContentTooLarge", declaresTooMuch),
-		required("robustness/duplicate", "A key stands once in an object.", keys, malformed(`{"model":"any","prompt":"Once","prompt":"Twice"}`)),
-		required("robustness/duplicate-within", "So it does in an object that the contract does not know.", keys, malformed(`{"model":"any","prompt":"Twice","x_conformance":{"a":1,"a":1}}`)),
-		required("robustness/lookalike", "No key differs from a declared one in letter case alone.", asked+"/x-exact-keys", malformed(`{"model":"any","prompt":"Alike","Model":"other"}`)),
-		required("robustness/lookalike-folded", "Nor does it when it is folded.", asked+"/x-exact-keys", malformed(`{"model":"any","prompt":"Alike","\u017ftream":true}`)),
+		required("robustness/duplicate", "A key stands once in an object.", keys, malformed(`{"model":"any","max_tokens":1,"prompt":"Once","prompt":"Twice"}`)),
+		required("robustness/duplicate-within", "So it does in an object that the contract does not know.", keys, malformed(`{"model":"any","max_tokens":1,"prompt":"Twice","x_conformance":{"a":1,"a":1}}`)),
+		required("robustness/lookalike", "No key differs from a declared one in letter case alone.", asked+"/x-exact-keys", malformed(`{"model":"any","max_tokens":1,"prompt":"Alike","Model":"other"}`)),
+		required("robustness/lookalike-folded", "Nor does it when it is folded.", asked+"/x-exact-keys", malformed(`{"model":"any","max_tokens":1,"prompt":"Alike","\u017ftream":true}`)),
 		required("robustness/deep", fmt.Sprintf("A body may be %d levels deep.", depth), asked+"/x-max-depth", accepted(`"prompt":"Deep down",`+few+`,"x_conformance":`+nested(depth-1))),
-		required("robustness/deeper", "It may not be deeper.", asked+"/x-max-depth", refused(`"prompt":"Deep down","x_conformance":`+nested(depth))),
+		required("robustness/deeper", "It may not be deeper.", asked+"/x-max-depth", refused(`"max_tokens":1,"prompt":"Deep down","x_conformance":`+nested(depth))),
 		required("robustness/bottomless", "Nor may it have no bottom at all.", asked+"/x-max-depth", malformed(`{"x":`+strings.Repeat("[", 100_000))),
-		required("robustness/surrogate", "Half a character is refused.", body, malformed(`{"model":"any","prompt":"\ud83d"}`)),
-		required("robustness/utf-8", "So is what is not UTF-8.", body, malformed("{\"model\":\"any\",\"prompt\":\"\xff\xfe\"}")),
-		required("robustness/byte-order-mark", "So is a byte order mark.", body, malformed("\uFEFF"+`{"model":"any","prompt":"x"}`)),
-		required("robustness/control-character", "So is a control character that is not escaped.", body, malformed("{\"model\":\"any\",\"prompt\":\"a\tb\"}")),
+		required("robustness/surrogate", "Half a character is refused.", body, malformed(`{"model":"any","max_tokens":1,"prompt":"\ud83d"}`)),
+		required("robustness/utf-8", "So is what is not UTF-8.", body, malformed("{\"model\":\"any\",\"max_tokens\":1,\"prompt\":\"\xff\xfe\"}")),
+		required("robustness/byte-order-mark", "So is a byte order mark.", body, malformed("\uFEFF"+`{"model":"any","max_tokens":1,"prompt":"x"}`)),
+		required("robustness/control-character", "So is a control character that is not escaped.", body, malformed("{\"model\":\"any\",\"max_tokens\":1,\"prompt\":\"a\tb\"}")),
 		required("robustness/escapes", "A text is the same however its letters are written.", schemas+"/Prompt/oneOf/0", countsAlike),
 		required("robustness/separators", "Letters that end lines elsewhere, and those of markup, are letters.", schemas+"/Prompt/oneOf/0", accepted(`"prompt":"a\u2028b\u0000c<script>&amp;",`+few)),
 		required("robustness/spaces", "Spaces between what JSON is made of mean nothing.", body, accepted("\r\n\t \"prompt\" :\n\t\"Out in space\" ,\r\n \"max_tokens\" :\t1 ")),
@@ -100,7 +100,7 @@ func countsAlike(t *trial) error {
 
 // afterRefusal asks over what may be the same connection, on which bytes may have been left.
 func afterRefusal(t *trial) error {
-	if err := t.refuse(`{"model":"any","prompt":{"what":"` + strings.Repeat("ever", 1<<14) + `"}}`); err != nil {
+	if err := t.refuse(`{"model":"any","max_tokens":1,"prompt":{"what":"` + strings.Repeat("ever", 1<<14) + `"}}`); err != nil {
 		return err
 	}
 	_, err := t.ask(`"prompt":"And after that",` + few)
