@@ -33,20 +33,43 @@ type client struct {
 	address   string
 	draw      *rand.Rand
 	transport *http.Transport
+	written   chan struct{} // holds an item where something was written to the connection
 }
 
 func newClients(o options, address string, books *ledger, r *report) *clients {
 	cs := &clients{books: books, report: r}
 	for i := range o.clients {
-		cs.all = append(cs.all, &client{
-			name:      fmt.Sprintf("c%d", i),
-			url:       "http://" + address + "/v1/completions",
-			address:   address,
-			draw:      rand.New(rand.NewPCG(o.seed, uint64(i+1))), //nolint:gosec // a seed has to give the same again
-			transport: &http.Transport{DisableCompression: true},
-		})
+		c := &client{
+			name:    fmt.Sprintf("c%d", i),
+			url:     "http://" + address + "/v1/completions",
+			address: address,
+			draw:    rand.New(rand.NewPCG(o.seed, uint64(i+1))), //nolint:gosec // a seed has to give the same again
+			written: make(chan struct{}, 1),
+		}
+		c.transport = &http.Transport{DisableCompression: true, DialContext: c.dial}
+		cs.all = append(cs.all, c)
 	}
 	return cs
+}
+
+// dial makes connections that tell what was written.
+func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	return &telling{conn, c.written}, err
+}
+
+type telling struct {
+	net.Conn
+	written chan<- struct{}
+}
+
+func (t *telling) Write(p []byte) (int, error) {
+	n, err := t.Conn.Write(p)
+	select {
+	case t.written <- struct{}{}:
+	default:
+	}
+	return n, err
 }
 
 // ask lets all of them ask for a time, and waits until each has the end of its last request.
@@ -78,13 +101,19 @@ func (c *client) run(ctx context.Context, e errand) (ending, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	sent := make(chan struct{})
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) {
+		select { // what comes now is the rest of the request, which is in a buffer
+		case <-c.written:
+		default:
+		}
+		close(sent)
+	}})
 	var waiting sync.WaitGroup
 	defer waiting.Wait()
 	over := make(chan struct{})
 	defer close(over)
 	if e.leaves.after != 0 {
-		waiting.Go(func() { leave(cancel, e.leaves.after, sent, over) })
+		waiting.Go(func() { c.leave(cancel, e.leaves.after, sent, over) })
 	}
 	how, err := c.exchange(ctx, e)
 	if errors.Is(err, context.Canceled) && e.leaves.after != 0 || errors.Is(err, errLeft) {
@@ -96,11 +125,13 @@ func (c *client) run(ctx context.Context, e errand) (ending, error) {
 var errLeft = errors.New("the client left")
 
 // leave cancels a request some time after it was sent, as a whole: so the gateway gets, and counts, it.
-func leave(cancel func(), after time.Duration, sent, over <-chan struct{}) {
-	select {
-	case <-sent:
-	case <-over:
-		return
+func (c *client) leave(cancel func(), after time.Duration, sent, over <-chan struct{}) {
+	for _, step := range []<-chan struct{}{sent, c.written} {
+		select {
+		case <-step:
+		case <-over:
+			return
+		}
 	}
 	select {
 	case <-time.After(after):
