@@ -43,13 +43,13 @@ type deviant struct {
 	record func(seen) // may be nil
 }
 
-// endless tells the body that is only declared.
-const endless = 1 << 30
+// beyondReading tells the body that is only declared.
+const beyondReading = 1 << 30
 
 func (d deviant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := seen{method: r.Method, path: r.URL.Path, header: r.Header.Clone()}
 	declared := r.ContentLength
-	if declared < endless {
+	if declared < beyondReading {
 		raw, _ := io.ReadAll(r.Body)
 		s.body, declared = string(raw), min(declared, int64(len(raw)))
 	}

@@ -5,6 +5,7 @@
 package conformance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,7 @@ type Case struct {
 	Says    string // what the contract says, in a sentence
 	Pointer string // where openapi.yaml says it, as a JSON pointer
 	try     func(*trial) error
-	late    bool // costs an endpoint so much that the others should be over before
+	late    bool // may keep an endpoint busy for so long that the others should be over before
 }
 
 // Group is the part of the id before the slash.
@@ -73,7 +74,7 @@ func New(spec []byte) (*Suite, error) {
 
 // foreign reports whether a case expects something else than this contract does of what it sends first.
 func (s *Suite) foreign(c Case) bool {
-	t := &trial{endpoint: &endpoint{model: "any"}, suite: s, rehearsal: true}
+	t := &trial{endpoint: &endpoint{model: "any"}, suite: s, ctx: context.Background(), rehearsal: true}
 	return errors.Is(c.try(t), errForeign)
 }
 
@@ -167,4 +168,10 @@ func required(id, says, pointer string, try func(*trial) error) Case {
 
 func quality(id, says, pointer string, try func(*trial) error) Case {
 	return Case{ID: id, Level: Quality, Says: says, Pointer: pointer, try: try}
+}
+
+// endless marks a case whose text has no end, where an endpoint does not keep the limit that it is about.
+func endless(c Case) Case {
+	c.late = true
+	return c
 }

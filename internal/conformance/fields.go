@@ -19,7 +19,9 @@ func (s *Suite) fieldCases() []Case {
 		ref := s.fields()[name]
 		pointer := pointerOf(ref, askedField+name)
 		if raw := with(name, "null"); nullable(ref.Value) && s.keeps(raw) {
-			all = append(all, required("fields/null-"+name, name+" may be null.", pointer, accepted(raw)))
+			c := required("fields/null-"+name, name+" may be null.", pointer, accepted(raw))
+			c.late = name == "max_tokens"
+			all = append(all, c)
 		}
 		if raw := s.wrongKind(name); raw != "" {
 			all = append(all, required("fields/kind-"+name, name+" has to be of its own kind.", pointer, refused(raw)))

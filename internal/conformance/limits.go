@@ -38,7 +38,9 @@ func (s *Suite) limitCases() []Case {
 		if c.late = len(at) > manyBytes; c.late || e.id == "n-maximum" {
 			c.try = acceptedOrFewer(at)
 		}
-		all = append(all, c, required("limits/"+e.id+"-past", e.says(e.past)+" is past its limit.", e.pointer, refused(past)))
+		over := required("limits/"+e.id+"-past", e.says(e.past)+" is past its limit.", e.pointer, refused(past))
+		over.late = c.late || e.field == "max_tokens"
+		all = append(all, c, over)
 	}
 	return all
 }

@@ -3,10 +3,12 @@ package conformance
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 func (s *Suite) robustnessCases() []Case {
@@ -73,8 +75,14 @@ func zipped(t *trial) error {
 // tooMuch is a length that no server takes a body of.
 const tooMuch = 1 << 40
 
+// soon is when a refusal that waits for nothing is there.
+const soon = 10 * time.Second
+
 // declaresTooMuch says that a very long body is to come, of which only the beginning does.
 func declaresTooMuch(t *trial) error {
+	ctx, cancel := context.WithTimeoutCause(t.ctx, soon, errTimeout(soon))
+	defer cancel()
+	t.ctx = ctx
 	x, err := t.send(request{method: http.MethodPost, path: "/completions", body: `{"prompt":"`, length: tooMuch})
 	return orElse(err, x.mustBe(http.StatusRequestEntityTooLarge))
 }

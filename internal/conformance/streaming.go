@@ -51,7 +51,7 @@ func (s *Suite) streamCases() []Case {
 			_, err := t.stream(`"prompt":"The letter is",`+few, "Accept: application/json")
 			return err
 		}),
-		required("streaming/refused", "A request for a stream is refused as any other.", post+"/responses/422", refused(`"prompt":"The garden is","stream":true,"max_tokens":-1`)),
+		required("streaming/refused", "A request for a stream is refused as any other.", post+"/responses/422", refused(`"prompt":"The garden is","stream":true,"max_tokens":1,"n":0`)),
 		required("streaming/model", "Every chunk is of the model that answers.", chunk+"model/description", streamed(`"prompt":"The tree is",`+few, func(tr *transcript) error {
 			for _, c := range tr.chunks {
 				if c.Model != tr.chunks[0].Model {
