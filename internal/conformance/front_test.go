@@ -11,6 +11,7 @@ import (
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/conformance"
 	"github.com/specgate/specgate/internal/localmodel"
+	"github.com/specgate/specgate/internal/routing"
 	"github.com/specgate/specgate/server"
 )
 
@@ -39,7 +40,7 @@ func newSpecgate(tb testing.TB) http.Handler {
 	}
 	front, err := server.New(server.Options{
 		Spec:    gen.Spec,
-		API:     &handlers.API{Backend: model, Keepalive: time.Minute},
+		API:     &handlers.API{Backend: routing.Sole{Name: localmodel.Name, Completer: model, Lister: model}, Keepalive: time.Minute},
 		Tokens:  auth.Tokens{{Hash: auth.Hash(testKey), Grant: auth.Grant{Name: "test"}}},
 		Logger:  slog.New(slog.DiscardHandler),
 		Metrics: noMetrics{},
