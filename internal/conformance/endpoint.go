@@ -91,6 +91,7 @@ func (e *endpoint) build(ctx context.Context, r request) (*http.Request, error) 
 	if sent.ContentLength == 0 {
 		sent.Body = http.NoBody
 	}
+	sent.Close = asksForStream([]byte(r.body)) // llama.cpp ends the connection of a stream, and does not say so
 	sent.Header.Set("User-Agent", "specgate-conformance")
 	sent.Header.Set("Accept-Encoding", "identity")
 	if r.method == http.MethodPost {

@@ -253,3 +253,23 @@ func TestKeyIsNeverShown(t *testing.T) {
 		t.Errorf("only %d cases deviate", report.Deviations(conformance.Required))
 	}
 }
+
+// llama.cpp ends the connection of a stream without a word, and what comes next would be lost on it.
+func TestStreamsHaveConnectionsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	report, err := against(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.Contains(string(body), `"stream":true`) != r.Close {
+			t.Errorf("%s: the connection is to be closed: %t", body, r.Close)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		specgate.ServeHTTP(w, r)
+	}, "streaming/text", "streaming/done")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Results) != 2 || report.Deviations(conformance.Required) > 0 {
+		t.Errorf("%+v", verdicts(report))
+	}
+}
