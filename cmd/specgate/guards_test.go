@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -452,22 +453,28 @@ func TestTargetsThatCannot(t *testing.T) {
 func TestSplitRequestsFailOver(t *testing.T) {
 	t.Parallel()
 	const two = `{"model":"m","prompt":["x","y"],"max_tokens":1}`
-	const kinds = ", kind: ollama, fanout_width: 1"
-	both := map[string]string{"a": kinds, "b": kinds}
+	both := func(width int) map[string]string {
+		kinds := fmt.Sprintf(", kind: ollama, fanout_width: %d", width)
+		return map[string]string{"a": kinds, "b": kinds}
+	}
 	for name, test := range map[string]struct {
 		first  *fakebackend.Backend
+		width  int
 		status int
 	}{
-		"nobody there":     {nil, 200},
-		"refused at once":  {fakebackend.New(t, fakebackend.JSON(503, "{}")), 200},
-		"refused half way": {fakebackend.New(t, fakebackend.JSON(200, answered), fakebackend.JSON(503, "{}")), 503},
-		"reset at once":    {fakebackend.New(t, fakebackend.Reset("")), 200},
-		"reset half way":   {fakebackend.New(t, fakebackend.JSON(200, answered), fakebackend.Reset("")), 502},
+		"nobody there":              {nil, 1, 200},
+		"nobody there, together":    {nil, 8, 200},
+		"refused at once":           {fakebackend.New(t, fakebackend.JSON(503, "{}")), 1, 200},
+		"refused together":          {fakebackend.New(t, fakebackend.JSON(429, "{}"), slowly(fakebackend.JSON(429, "{}"))), 8, 200},
+		"refused half way":          {fakebackend.New(t, fakebackend.JSON(200, answered), fakebackend.JSON(503, "{}")), 1, 503},
+		"refused while one answers": {fakebackend.New(t, fakebackend.JSON(503, "{}"), slowly(fakebackend.JSON(200, answered))), 8, 503},
+		"reset at once":             {fakebackend.New(t, fakebackend.Reset("")), 1, 200},
+		"reset half way":            {fakebackend.New(t, fakebackend.JSON(200, answered), fakebackend.Reset("")), 1, 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			backends := several{"a": test.first, "b": fakebackend.New(t, fakebackend.JSON(200, answered))}
-			g := startBefore(t, backends, quiet+"retry: {on_reset: true}\n"+twoTargets, both)
+			g := startBefore(t, backends, quiet+"retry: {on_reset: true}\n"+twoTargets, both(test.width))
 			if got := g.complete(two); got.status != test.status {
 				t.Errorf("%d: %s", got.status, got.body)
 			}

@@ -81,3 +81,27 @@ func TestSplitAnswersAreHeldToOneLimit(t *testing.T) {
 		t.Errorf("%+v after %d calls", e, calls(a))
 	}
 }
+
+// One part of a split request tries the backend for all of them, when the circuit lets one request try.
+func TestSplitRequestsCloseACircuit(t *testing.T) {
+	t.Parallel()
+	a := fakebackend.New(t, fakebackend.JSON(500, "{}"), slowly(fakebackend.JSON(200, answered)))
+	g := startBefore(t, several{"a": a}, quiet+"breaker: {failures: 1, open: 10ms}\nmodels: {m: {targets: [{upstream: a}]}}\n", map[string]string{"a": ", kind: ollama"})
+	g.complete(plainBody)
+	g.eventually(`specgate_upstream_circuit_state{upstream="a"}`, "1")
+	if got := g.complete(`{"model":"m","prompt":"x","max_tokens":1,"n":4}`); got.status != 200 || calls(a) != 5 {
+		t.Errorf("%d after %d calls: %s", got.status, calls(a), got.body)
+	}
+	g.mustCount(`specgate_upstream_circuit_state{upstream="a"}`, "0")
+}
+
+// What was generated already would be paid for again, however short the wait.
+func TestSplitRequestsThatAreRefusedHalfWayAreSpent(t *testing.T) {
+	t.Parallel()
+	a := fakebackend.New(t, fakebackend.JSON(200, answered), fakebackend.JSON(429, "{}", "Retry-After: 1"))
+	g := startBefore(t, several{"a": a}, quiet+"models: {m: {targets: [{upstream: a}]}}\n", map[string]string{"a": ", kind: ollama, fanout_width: 1"})
+	got := g.complete(`{"model":"m","prompt":"x","max_tokens":1,"n":4}`)
+	if got.status != 429 || got.header.Get("X-Should-Retry") != "false" || got.header.Get("Retry-After") != "1" {
+		t.Errorf("%d %v", got.status, got.header)
+	}
+}

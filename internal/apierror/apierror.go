@@ -26,7 +26,7 @@ const StatusClientClosed = 499
 // Error is a failure as its caller is told of it. Message goes to the caller, Cause to the log; an
 // empty Param or Code is sent as null. Header holds what goes with the answer beside the body
 // (Retry-After, WWW-Authenticate, x-should-retry); it may be nil and is never changed once set.
-// Fate is for the gateway, and tells whether a backend may have had the request.
+// Fate and Quoted are for the gateway: whether a backend may have had the request, and whose words these are.
 type Error struct {
 	Status  int
 	Type    string
@@ -36,6 +36,7 @@ type Error struct {
 	Header  http.Header
 	Cause   error
 	Fate    Fate
+	Quoted  bool // whether Message, Param and Code are a backend's words
 }
 
 // Error is for the log: it names the code and the cause, never the message, which may be a

@@ -2,6 +2,7 @@ package apierror
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -144,11 +145,17 @@ func UpstreamSpent(message string, cause error) *Error {
 // what it is.
 func Spent(err error) error {
 	var e *Error
-	if !errors.As(err, &e) || e.Status != http.StatusBadGateway && e.Status != http.StatusGatewayTimeout {
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
 		return err
 	}
 	spent := *e
 	spent.Header = noRetry()
+	maps.Copy(spent.Header, e.Header)
 	spent.Fate = Unknown
 	return &spent
 }

@@ -13,8 +13,7 @@ const (
 	Withheld
 	// NotSent is one for which no connection could be made.
 	NotSent
-	// TurnedAway is one that the backend refused before any work, with 429 or 503, or with 404 for a model
-	// that it does not have.
+	// TurnedAway is one that the backend refused before any work, with 429 or 503.
 	TurnedAway
 	// NoAnswer is one that was sent, and whose connection broke before a byte of an answer had come.
 	// The backend may well have worked on it.

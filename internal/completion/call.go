@@ -40,8 +40,9 @@ type Work struct {
 	Sent  atomic.Int64 // that were handed to the backend
 	Begun atomic.Int64 // of these, those that it may have worked on
 
-	Entering sync.Mutex // is held by the one of them that asks for a place at the backend
-	Entered  bool       // whether one of them has had a place; guarded by Entering
+	Entering sync.Mutex      // is held by the one of them that asks to be let in, and guards the rest
+	Entered  bool            // whether one of them has had a place at the backend
+	Trial    <-chan struct{} // where one of them tries the backend for all: closed when it has; nil otherwise
 }
 
 type callKey struct{}

@@ -40,7 +40,7 @@ func DefaultBackend() Backend {
 			Connect:   5 * time.Second,
 			FirstByte: 600 * time.Second,
 			Idle:      300 * time.Second,
-			Total:     0,
+			Total:     time.Hour,
 		},
 		FanoutMax:    128,
 		FanoutWidth:  8,
@@ -196,7 +196,7 @@ type Timeouts struct {
 	Connect   time.Duration `yaml:"connect" doc:"To connect, TLS included."`
 	FirstByte time.Duration `yaml:"first_byte" doc:"From the request to the first byte of the answer. A long prompt on a busy backend takes minutes."`
 	Idle      time.Duration `yaml:"idle" doc:"Between two events of a stream, or two pieces of an answer."`
-	Total     time.Duration `yaml:"total" doc:"For the whole answer."`
+	Total     time.Duration `yaml:"total" doc:"For the whole answer, a stream too: the end of one that drips for ever."`
 }
 
 // Upstream is what holds for every backend.

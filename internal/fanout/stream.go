@@ -42,7 +42,7 @@ func (g *group) stream() (*completion.Answer, error) {
 		close(s.events)
 	}()
 	answer := &completion.Answer{Stream: s}
-	for opened := 0; opened < g.parts.Count && s.early == nil; {
+	for opened := 0; opened < g.parts.Width && s.early == nil; {
 		e, ok := <-s.events
 		switch {
 		case !ok:

@@ -42,8 +42,9 @@ type breaker struct {
 	until   atomic.Pointer[time.Time]                  // when an open circuit is half open
 	open    time.Duration                              // how long a trial is waited for, too
 
-	mu    sync.Mutex
-	trial *trial // the request that a half-open circuit waits for; nil where it may have one
+	mu     sync.Mutex
+	trial  *trial // the request that a half-open circuit waits for; nil where it may have one
+	hanged int    // trials in a row that were given up
 }
 
 // trial is a request that tries a half-open circuit. The breaker's mu guards it.
@@ -51,7 +52,13 @@ type trial struct {
 	done    func(error) // tells the circuit
 	until   time.Time   // when it is given up
 	givenUp bool        // which was its word to the circuit, unless it has a better one
+
+	over chan struct{} // closed when it has ended
 }
+
+// maxDoublings is how often the time for a trial is doubled. Each is a request of somebody's: where trials
+// hang, they are to be few.
+const maxDoublings = 8
 
 // buckets is how finely a window rolls.
 const buckets = 10
@@ -120,6 +127,7 @@ func (b *breaker) enter() (t ticket, ok bool) {
 	defer b.mu.Unlock()
 	if b.trial != nil && time.Until(b.trial.until) <= 0 {
 		b.trial.givenUp = true
+		b.hanged++
 		b.trial.done(errSilent)
 		b.trial = nil
 	}
@@ -131,8 +139,16 @@ func (b *breaker) enter() (t ticket, ok bool) {
 		done(errSilent)
 		return ticket{breaker: b}, state == gobreaker.StateClosed
 	}
-	b.trial = &trial{done: done, until: time.Now().Add(b.open)}
+	b.trial = &trial{done: done, until: time.Now().Add(b.open << min(b.hanged, maxDoublings)), over: make(chan struct{})}
 	return ticket{b, b.trial}, true
+}
+
+// over is closed when the request has tried a half-open circuit; nil where it does not.
+func (t *ticket) over() <-chan struct{} {
+	if t.trial == nil {
+		return nil
+	}
+	return t.trial.over
 }
 
 // tell says what the request says of the backend. After the first time, a trial is a request like any.
@@ -150,8 +166,12 @@ func (t *ticket) tell(v verdict) {
 func (b *breaker) settle(t *trial, v verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	close(t.over)
 	if b.trial == t {
 		b.trial = nil
+	}
+	if v != silent {
+		b.hanged = 0
 	}
 	switch {
 	case b.circuit.State() == gobreaker.StateClosed: // another has closed it since

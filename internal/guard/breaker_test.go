@@ -178,6 +178,33 @@ func TestBreakerOfATrialThatHangs(t *testing.T) {
 	})
 }
 
+// Each trial is a request of somebody's: while they hang, the next ones come more and more seldom, until one
+// is answered.
+func TestBreakerOfTrialsThatHang(t *testing.T) {
+	s := &scripted{}
+	in(t, breaking, s, func(g *guard.Guard) {
+		open(g, s)
+		before := s.calls.Load()
+		let := hang(s)
+		var trials sync.WaitGroup
+		for range 10 * 60 {
+			time.Sleep(time.Second)
+			if g.Wait() == 0 {
+				trials.Go(func() { _ = complete(g) })
+				synctest.Wait()
+			}
+		}
+		if n := s.calls.Load() - before; n != 6 { // after 10, 20, 40, 80, 160 and 320 s
+			t.Errorf("%d trials in ten minutes", n)
+		}
+		close(let)
+		trials.Wait()
+		if g.Circuit() != 0 {
+			t.Errorf("state %d", g.Circuit())
+		}
+	})
+}
+
 // A backend that takes longer over an answer than a circuit is open closes it all the same.
 func TestBreakerOfSlowBackends(t *testing.T) {
 	for name, fails := range map[string]bool{"it answers": false, "it fails": true} {

@@ -42,11 +42,9 @@ func (b *bulkhead) full() bool { return b.places != nil && b.inFlight.Load() >= 
 
 // enter takes a place, and leave gives it back. A request that was split waits as one: its parts ask for a
 // place one after the other, and when one of them has had a place, the others wait for theirs as long as the
-// caller does. What they wait for may be nothing but each other.
+// caller does. What they wait for may be nothing but each other. work.Entering is held.
 func (b *bulkhead) enter(ctx context.Context, work *completion.Work) error {
 	if b.places != nil {
-		work.Entering.Lock()
-		defer work.Entering.Unlock()
 		if err := b.acquire(ctx, work.Entered); err != nil {
 			return err
 		}

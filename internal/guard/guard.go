@@ -7,6 +7,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -138,8 +139,20 @@ func (g *Guard) ask(ctx context.Context, req *completion.Request, work *completi
 	return answer, err
 }
 
-// enter waits for a place, and asks the circuit last, which may have opened meanwhile.
+// enter waits for a place, and asks the circuit last, which may have opened meanwhile. Of a request that was
+// split, one part tries a half-open circuit, and the others wait for what it finds.
 func (g *Guard) enter(ctx context.Context, work *completion.Work) (*pass, error) {
+	work.Entering.Lock()
+	defer work.Entering.Unlock()
+	if work.Trial != nil {
+		select {
+		case <-work.Trial:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("wait for %s: %w", g.options.Name, context.Cause(ctx))
+	}
 	if wait := g.circuit.wait(); wait > 0 {
 		return nil, g.withhold(apierror.CircuitOpen(wait))
 	}
@@ -151,6 +164,7 @@ func (g *Guard) enter(ctx context.Context, work *completion.Work) (*pass, error)
 		g.places.leave()
 		return nil, g.withhold(apierror.CircuitOpen(g.circuit.wait()))
 	}
+	work.Trial = t.over()
 	return &pass{guard: g, ctx: ctx, ticket: t}, nil
 }
 

@@ -156,7 +156,7 @@ func TestModelsThatAreNotListed(t *testing.T) {
 		check("an old one", 200, 200, 200, 404)
 		l.do(func(context.Context) []string { return nil })
 		time.Sleep(time.Minute)
-		check("one that is kept", 200, 404, 200, 404)
+		check("one that is kept", 200, 502, 200, 404)
 		time.Sleep(10 * time.Minute)
 		check("one that was", 200, 502, 502, 404)
 		ctx, cancel := context.WithCancel(context.Background())

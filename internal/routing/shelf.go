@@ -73,12 +73,12 @@ func (s *shelf) refresh(age time.Duration) <-chan struct{} {
 	return s.pending
 }
 
-// list is the last list that is not too old, or why there is none.
+// list is the last list that is not too old, if there is one. The error says why it is not the present one.
 func (s *shelf) list() ([]gen.Model, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.at) < listKept {
-		return s.models, nil
+		return s.models, s.why
 	}
 	return nil, cmp.Or(s.why, errUnasked)
 }

@@ -13,20 +13,23 @@ import (
 // they were asked for in what they say.
 func reworded(err error, theirs, public string) error {
 	var e *apierror.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	message := renamedIn(e.Message, theirs, public)
-	if message == e.Message {
+	if !errors.As(err, &e) || !e.Quoted {
 		return err
 	}
 	told := *e
-	told.Message = message
+	for _, words := range []*string{&told.Message, &told.Param, &told.Code} {
+		*words = renamedIn(*words, theirs, public)
+	}
 	return &told
 }
 
-// renamedIn puts another name in the place of one, where that stands by itself and is no part of another.
+// renamedIn puts another name in the place of one, where that stands by itself and is no part of another. A
+// name of letters alone may be a word like any, but in quotes, or where nothing else stands.
 func renamedIn(text, name, other string) string {
+	if text == name {
+		return other
+	}
+	word := strings.IndexFunc(name, func(r rune) bool { return !unicode.IsLetter(r) }) < 0
 	var out strings.Builder
 	for {
 		at := strings.Index(text, name)
@@ -37,7 +40,7 @@ func renamedIn(text, name, other string) string {
 		text = text[at+len(name):]
 		before, _ := utf8.DecodeLastRuneInString(out.String())
 		after, _ := utf8.DecodeRuneInString(text)
-		if inName(before) || inName(after) {
+		if inName(before) || inName(after) || word && !isQuote(before) {
 			out.WriteString(name)
 		} else {
 			out.WriteString(other)
@@ -45,7 +48,9 @@ func renamedIn(text, name, other string) string {
 	}
 }
 
+func isQuote(r rune) bool { return strings.ContainsRune("`'\"\u2018\u201c", r) }
+
 // inName reports whether a character goes on with a name. A full stop may as well end a sentence.
 func inName(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-/", r)
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-", r)
 }

@@ -22,11 +22,11 @@ func (c *complaining) Complete(context.Context, *completion.Request) (*completio
 	if c.stream {
 		return &completion.Answer{Stream: c}, nil
 	}
-	return nil, &apierror.Error{Status: 400, Message: c.says}
+	return nil, &apierror.Error{Status: 400, Message: c.says, Param: c.says, Quoted: true}
 }
 
 func (c *complaining) Next() ([]byte, error) {
-	return nil, &apierror.Error{Status: 502, Message: c.says}
+	return nil, &apierror.Error{Status: 502, Message: c.says, Param: c.says, Quoted: true}
 }
 func (c *complaining) Close() error { return nil }
 
@@ -39,6 +39,7 @@ func TestBackendsWordsOfTheModel(t *testing.T) {
 		"org/m-1.0":                          "m",
 		"org/m-1.0-instruct or my-org/m-1.0": "org/m-1.0-instruct or my-org/m-1.0",
 		"m-1.0 is not it":                    "m-1.0 is not it",
+		"/srv/org/m-1.0/x":                   "/srv/m/x",
 		"":                                   "",
 	}
 	for says, want := range tests {
@@ -50,7 +51,7 @@ func TestBackendsWordsOfTheModel(t *testing.T) {
 				_, err = answer.Stream.Next()
 			}
 			var e *apierror.Error
-			if !errors.As(err, &e) || e.Message != want {
+			if !errors.As(err, &e) || e.Message != want || e.Param != want {
 				t.Errorf("stream %t, %q: error %+v", stream, says, e)
 			}
 		}

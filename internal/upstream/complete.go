@@ -12,6 +12,11 @@ import (
 // Complete sends the request as it is, and returns once the backend has answered it: whole, or with
 // the headers of a stream. An error is an *apierror.Error, or that of the context.
 func (c *Client) Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
+	answer, err := c.complete(ctx, req)
+	return answer, c.discreet(err)
+}
+
+func (c *Client) complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
 	what := call{method: http.MethodPost, url: c.completionsURL, accept: jsonType, body: req.Body}
 	if req.Stream {
 		what.accept = streamType

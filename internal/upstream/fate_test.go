@@ -18,7 +18,7 @@ func TestFates(t *testing.T) {
 	}{
 		"429":                    {fakebackend.JSON(429, "{}"), apierror.TurnedAway},
 		"503":                    {fakebackend.JSON(503, "{}"), apierror.TurnedAway},
-		"404":                    {fakebackend.JSON(404, "{}"), apierror.TurnedAway},
+		"404":                    {fakebackend.JSON(404, "{}"), apierror.Unknown},
 		"500":                    {fakebackend.JSON(500, "{}"), apierror.Unknown},
 		"502":                    {fakebackend.JSON(502, "{}"), apierror.Unknown},
 		"504":                    {fakebackend.JSON(504, "{}"), apierror.Unknown},

@@ -14,6 +14,11 @@ import (
 // Models lists the models of the backend. Entries without an id are left out; whatever else an entry
 // lacks is filled, and what it has beyond the contract stays.
 func (c *Client) Models(ctx context.Context) (gen.ModelList, error) {
+	list, err := c.list(ctx)
+	return list, c.discreet(err)
+}
+
+func (c *Client) list(ctx context.Context) (gen.ModelList, error) {
 	x, err := c.ask(ctx, call{method: http.MethodGet, url: c.modelsURL, accept: jsonType})
 	if err != nil {
 		return gen.ModelList{}, err

@@ -7,12 +7,16 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/specgate/specgate/internal/apierror"
 )
 
 // maxRefusal is how much is read of the body of an error: more is no message for anyone.
 const maxRefusal = 1 << 20
+
+// refusalTime is how long the words of an error are waited for in all: its status says enough to go on.
+const refusalTime = 2 * time.Second
 
 // ask sends a request and takes it to a 200, or says what the backend's other status means.
 func (c *Client) ask(ctx context.Context, what call) (*exchange, error) {
@@ -47,8 +51,7 @@ func (x *exchange) refusal() error {
 		return err
 	}
 	e := refused(status, x.response.Header, complaintIn(body))
-	switch status {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusNotFound:
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		e.Fate = apierror.TurnedAway
 	}
 	return e
@@ -60,6 +63,7 @@ func (x *exchange) words() ([]byte, error) {
 	if x.body == nil {
 		return nil, nil
 	}
+	x.watch.within("its error", refusalTime)
 	body, err := io.ReadAll(io.LimitReader(x.body, maxRefusal))
 	if err != nil && x.ctx.Err() != nil {
 		var tooSlow *slow
@@ -79,6 +83,7 @@ func refused(status int, header http.Header, c complaint) *apierror.Error {
 		Param:   c.param,
 		Message: c.message,
 		Header:  kept(header, retryHeaders, limitHeaders),
+		Quoted:  true,
 		Cause:   errors.New("the backend refused the request"),
 	}
 	if e.Type == "" {

@@ -142,6 +142,56 @@ func TestRefusalIsBounded(t *testing.T) {
 }
 
 // The status is known even where the body never comes.
+// The words of an error are not waited for as an answer is: its status says what has to be known.
+func TestRefusalThatDrips(t *testing.T) {
+	t.Parallel()
+	reply := func(c *fakebackend.Conn, _ *fakebackend.Request) {
+		c.Send("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 1000000\r\n\r\n")
+		for tick := time.Tick(20 * time.Millisecond); ; {
+			select {
+			case <-tick:
+				c.Send(" ")
+			case <-c.Gone():
+				return
+			}
+		}
+	}
+	_, err := complete(t, reply, timeouts(upstream.Timeouts{Idle: time.Minute}))
+	want := told{Status: 429, Type: "rate_limit_error", Message: "The backend answered with status 429."}
+	if diff := cmp.Diff(want, toldOf(t, err)); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+// Some backends quote the key that they were called with.
+func TestRefusalThatQuotesTheKey(t *testing.T) {
+	t.Parallel()
+	const e = `{"error":{"message":"no sk-gateway here","type":"sk-gateway","param":"sk-gateway","code":"sk-gateway"}}`
+	keyed := func(o *upstream.Options) { o.APIKey = "sk-gateway" }
+	for name, ask := range map[string]func() error{
+		"status":  func() error { _, err := complete(t, fakebackend.JSON(400, e), keyed); return err },
+		"in band": func() error { _, err := complete(t, fakebackend.JSON(200, e), keyed); return err },
+		"stream": func() error {
+			backend := fakebackend.New(t, fakebackend.Events(fakebackend.Data(e)))
+			answer, err := newClient(t, backend.URL, keyed).Complete(caller(t), streamed())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Stream.Close() //nolint:errcheck // it never fails
+			_, err = answer.Stream.Next()
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := toldOf(t, ask())
+			if got.Message != "no [redacted] here" || got.Type != "[redacted]" || got.Param != "[redacted]" || got.Code != "[redacted]" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 func TestRefusalThatStalls(t *testing.T) {
 	t.Parallel()
 	reply := fakebackend.Stall("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\n{\"err")

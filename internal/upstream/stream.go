@@ -18,6 +18,7 @@ type Stream struct {
 	inspector *inspector
 	tally     tally
 	limit     int
+	discreet  func(error) error
 	wait      func() // called before the backend is waited for
 	begun     bool   // whether a chunk has come
 	whole     bool   // whether the backend has said [DONE]
@@ -37,6 +38,7 @@ func (c *Client) stream(x *exchange, req *completion.Request) *Stream {
 		inspector: c.inspector(c.options.Chunk, r),
 		tally:     tally{wanted: req.IncludeUsage},
 		limit:     c.options.MaxEvent,
+		discreet:  c.discreet,
 		wait:      func() {},
 	}
 }
@@ -52,7 +54,7 @@ func (s *Stream) Next() ([]byte, error) {
 			break
 		}
 		chunk, err := s.take(event)
-		s.err = err
+		s.err = s.discreet(err)
 		if chunk != nil {
 			return chunk, nil
 		}

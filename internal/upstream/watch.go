@@ -59,6 +59,13 @@ func (w *watch) start(s *slow) {
 	w.timer.Reset(limit)
 }
 
+// within bounds what is left of the exchange, stages and all.
+func (w *watch) within(what string, d time.Duration) {
+	if limit := time.Since(w.started) + d; w.total.limit <= 0 || limit < w.total.limit {
+		w.total = &slow{what, limit}
+	}
+}
+
 // expire ends the exchange, unless the timer was set anew when it was about to go off.
 func (w *watch) expire() {
 	if s := w.present.Load(); s != nil && int64(time.Since(w.started)) >= w.due.Load() {
