@@ -14,7 +14,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
+.PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,7 +79,13 @@ bench: ## Run the benchmarks
 bench-e2e: build ## Measure the gateway beside nginx and a plain reverse proxy (needs Debian, root)
 	.ci/bench-e2e
 
-test-sdks: build ## Run OpenAI's SDKs for Python and Node against the embedded model (needs both, 90 MB)
+clients: ## Generate clients from openapi.yaml in TypeScript, Python and Java (needs npm, Python, Maven)
+	.ci/clients generate
+
+test-clients: build clients ## Run the generated clients, gen/client too, against the embedded model
+	.ci/clients test
+
+test-sdks: build ## Run OpenAI's SDKs and LangChain against the embedded model (needs npm, Python, Maven)
 	.ci/sdks setup
 	.ci/sdks run
 

@@ -174,8 +174,7 @@ type CompletionChoice struct {
 	// Example: 0
 	Index int64 `json:"index"`
 
-	// Logprobs What each token's log probability was; null where it was not asked for. The arrays run
-	// side by side, one entry a token.
+	// Logprobs What each token's log probability was; null where it was not asked for.
 	Logprobs *Logprobs `json:"logprobs"`
 
 	// Text The text that was generated, after the prompt where `echo` asked for it.
@@ -242,8 +241,7 @@ type CompletionChunkChoice struct {
 	// Example: 0
 	Index int64 `json:"index"`
 
-	// Logprobs What each token's log probability was; null where it was not asked for. The arrays run
-	// side by side, one entry a token.
+	// Logprobs What each token's log probability was; null where it was not asked for.
 	Logprobs *Logprobs `json:"logprobs"`
 
 	// Text The next piece of the text.

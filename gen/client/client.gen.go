@@ -18,13 +18,13 @@ import (
 
 // Defines values for CompletionObject.
 const (
-	TextCompletion CompletionObject = "text_completion"
+	CompletionObjectTextCompletion CompletionObject = "text_completion"
 )
 
 // Valid indicates whether the value is a known member of the CompletionObject enum.
 func (e CompletionObject) Valid() bool {
 	switch e {
-	case TextCompletion:
+	case CompletionObjectTextCompletion:
 		return true
 	default:
 		return false
@@ -46,6 +46,45 @@ func (e CompletionChoiceFinishReason) Valid() bool {
 	case CompletionChoiceFinishReasonLength:
 		return true
 	case CompletionChoiceFinishReasonStop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CompletionChunkObject.
+const (
+	CompletionChunkObjectTextCompletion CompletionChunkObject = "text_completion"
+)
+
+// Valid indicates whether the value is a known member of the CompletionChunkObject enum.
+func (e CompletionChunkObject) Valid() bool {
+	switch e {
+	case CompletionChunkObjectTextCompletion:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CompletionChunkChoiceFinishReason.
+const (
+	CompletionChunkChoiceFinishReasonContentFilter CompletionChunkChoiceFinishReason = "content_filter"
+	CompletionChunkChoiceFinishReasonLength        CompletionChunkChoiceFinishReason = "length"
+	CompletionChunkChoiceFinishReasonLessThannil   CompletionChunkChoiceFinishReason = "<nil>"
+	CompletionChunkChoiceFinishReasonStop          CompletionChunkChoiceFinishReason = "stop"
+)
+
+// Valid indicates whether the value is a known member of the CompletionChunkChoiceFinishReason enum.
+func (e CompletionChunkChoiceFinishReason) Valid() bool {
+	switch e {
+	case CompletionChunkChoiceFinishReasonContentFilter:
+		return true
+	case CompletionChunkChoiceFinishReasonLength:
+		return true
+	case CompletionChunkChoiceFinishReasonLessThannil:
+		return true
+	case CompletionChunkChoiceFinishReasonStop:
 		return true
 	default:
 		return false
@@ -136,8 +175,7 @@ type CompletionChoice struct {
 	// Example: 0
 	Index int64 `json:"index"`
 
-	// Logprobs What each token's log probability was; null where it was not asked for. The arrays run
-	// side by side, one entry a token.
+	// Logprobs What each token's log probability was; null where it was not asked for.
 	Logprobs *Logprobs `json:"logprobs"`
 
 	// Text The text that was generated, after the prompt where `echo` asked for it.
@@ -152,6 +190,70 @@ type CompletionChoice struct {
 //
 // Example: stop
 type CompletionChoiceFinishReason string
+
+// CompletionChunk One piece of a streamed completion, as the data of an event. Integers are written without a
+// point or an exponent.
+type CompletionChunk struct {
+	// Choices The next piece of one or more choices; empty in the chunk with the usage.
+	Choices []CompletionChunkChoice `json:"choices"`
+
+	// Created When the completion was begun, in seconds since 1970 UTC.
+	//
+	// Example: 1767225600
+	Created int64 `json:"created"`
+
+	// Id Names the completion; the same in all its chunks.
+	//
+	// Example: cmpl-7f3a9c51
+	Id string `json:"id"`
+
+	// Model ID of the model that answers.
+	//
+	// Example: llama3.1:8b
+	Model string `json:"model"`
+
+	// Object What this object is.
+	//
+	// Example: text_completion
+	Object CompletionChunkObject `json:"object"`
+
+	// SystemFingerprint Names the configuration that the backend runs with.
+	//
+	// Example: fp_3b1c
+	SystemFingerprint *string `json:"system_fingerprint,omitempty"`
+
+	// Usage What the request used, in tokens.
+	Usage                *CompletionUsage       `json:"usage,omitempty"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// CompletionChunkObject What this object is.
+//
+// Example: text_completion
+type CompletionChunkObject string
+
+// CompletionChunkChoice The next piece of one completion.
+type CompletionChunkChoice struct {
+	// FinishReason Why the text ends, in the choice's last piece; null before it.
+	FinishReason *CompletionChunkChoiceFinishReason `json:"finish_reason"`
+
+	// Index Which choice this belongs to, prompt × n + choice.
+	//
+	// Example: 0
+	Index int64 `json:"index"`
+
+	// Logprobs What each token's log probability was; null where it was not asked for.
+	Logprobs *Logprobs `json:"logprobs"`
+
+	// Text The next piece of the text.
+	//
+	// Example:  there
+	Text                 string                 `json:"text"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// CompletionChunkChoiceFinishReason Why the text ends, in the choice's last piece; null before it.
+type CompletionChunkChoiceFinishReason string
 
 // CompletionEvent One server-sent event. Its data is the JSON of a CompletionChunk, the JSON of an Error (then
 // nothing follows), or `[DONE]`.
@@ -870,6 +972,261 @@ func (a *CompletionChoice) UnmarshalJSON(b []byte) error {
 
 // Override default JSON handling for CompletionChoice to handle AdditionalProperties
 func (a CompletionChoice) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["finish_reason"], err = json.Marshal(a.FinishReason)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'finish_reason': %w", err)
+	}
+
+	object["index"], err = json.Marshal(a.Index)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'index': %w", err)
+	}
+
+	object["logprobs"], err = json.Marshal(a.Logprobs)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'logprobs': %w", err)
+	}
+
+	object["text"], err = json.Marshal(a.Text)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'text': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for CompletionChunk. Returns the specified
+// element and whether it was found
+func (a CompletionChunk) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for CompletionChunk
+func (a *CompletionChunk) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for CompletionChunk to handle AdditionalProperties
+func (a *CompletionChunk) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["choices"]; found {
+		err = json.Unmarshal(raw, &a.Choices)
+		if err != nil {
+			return fmt.Errorf("error reading 'choices': %w", err)
+		}
+		delete(object, "choices")
+	}
+
+	if raw, found := object["created"]; found {
+		err = json.Unmarshal(raw, &a.Created)
+		if err != nil {
+			return fmt.Errorf("error reading 'created': %w", err)
+		}
+		delete(object, "created")
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.Id)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["model"]; found {
+		err = json.Unmarshal(raw, &a.Model)
+		if err != nil {
+			return fmt.Errorf("error reading 'model': %w", err)
+		}
+		delete(object, "model")
+	}
+
+	if raw, found := object["object"]; found {
+		err = json.Unmarshal(raw, &a.Object)
+		if err != nil {
+			return fmt.Errorf("error reading 'object': %w", err)
+		}
+		delete(object, "object")
+	}
+
+	if raw, found := object["system_fingerprint"]; found {
+		err = json.Unmarshal(raw, &a.SystemFingerprint)
+		if err != nil {
+			return fmt.Errorf("error reading 'system_fingerprint': %w", err)
+		}
+		delete(object, "system_fingerprint")
+	}
+
+	if raw, found := object["usage"]; found {
+		err = json.Unmarshal(raw, &a.Usage)
+		if err != nil {
+			return fmt.Errorf("error reading 'usage': %w", err)
+		}
+		delete(object, "usage")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for CompletionChunk to handle AdditionalProperties
+func (a CompletionChunk) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Choices != nil {
+		object["choices"], err = json.Marshal(a.Choices)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'choices': %w", err)
+		}
+	}
+
+	object["created"], err = json.Marshal(a.Created)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'created': %w", err)
+	}
+
+	object["id"], err = json.Marshal(a.Id)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["model"], err = json.Marshal(a.Model)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'model': %w", err)
+	}
+
+	object["object"], err = json.Marshal(a.Object)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'object': %w", err)
+	}
+
+	if a.SystemFingerprint != nil {
+		object["system_fingerprint"], err = json.Marshal(a.SystemFingerprint)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'system_fingerprint': %w", err)
+		}
+	}
+
+	if a.Usage != nil {
+		object["usage"], err = json.Marshal(a.Usage)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'usage': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for CompletionChunkChoice. Returns the specified
+// element and whether it was found
+func (a CompletionChunkChoice) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for CompletionChunkChoice
+func (a *CompletionChunkChoice) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for CompletionChunkChoice to handle AdditionalProperties
+func (a *CompletionChunkChoice) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["finish_reason"]; found {
+		err = json.Unmarshal(raw, &a.FinishReason)
+		if err != nil {
+			return fmt.Errorf("error reading 'finish_reason': %w", err)
+		}
+		delete(object, "finish_reason")
+	}
+
+	if raw, found := object["index"]; found {
+		err = json.Unmarshal(raw, &a.Index)
+		if err != nil {
+			return fmt.Errorf("error reading 'index': %w", err)
+		}
+		delete(object, "index")
+	}
+
+	if raw, found := object["logprobs"]; found {
+		err = json.Unmarshal(raw, &a.Logprobs)
+		if err != nil {
+			return fmt.Errorf("error reading 'logprobs': %w", err)
+		}
+		delete(object, "logprobs")
+	}
+
+	if raw, found := object["text"]; found {
+		err = json.Unmarshal(raw, &a.Text)
+		if err != nil {
+			return fmt.Errorf("error reading 'text': %w", err)
+		}
+		delete(object, "text")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for CompletionChunkChoice to handle AdditionalProperties
+func (a CompletionChunkChoice) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 

@@ -20,9 +20,10 @@ const (
 
 // compiler turns schemas into nodes, each once: schemas may refer to themselves.
 type compiler struct {
-	nodes  map[*openapi3.Schema]*node
-	unions []place
-	plain  bool // whether integers have to be written without a point or an exponent
+	nodes   map[*openapi3.Schema]*node
+	unions  []place
+	aliases []alias
+	plain   bool // whether integers have to be written without a point or an exponent
 }
 
 // place is a node with the words for where it stands.
@@ -105,6 +106,9 @@ func (c *compiler) node(ref *openapi3.SchemaRef, path string) (*node, error) {
 	c.nodes[schema] = n
 	if schema.OneOf != nil {
 		return n, c.oneOf(n, schema.OneOf, path)
+	}
+	if schema.AllOf != nil {
+		return n, c.allOf(n, schema, path)
 	}
 	if schema.Type == nil {
 		*n = *anything

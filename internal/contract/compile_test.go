@@ -10,12 +10,13 @@ import (
 	"github.com/specgate/specgate/gen"
 )
 
-// compileYAML compiles a schema that is written in YAML; it may refer to #/components/schemas/Self.
+// compileYAML compiles a schema that is written in YAML; it may refer to #/components/schemas/Self,
+// Other and Listed.
 func compileYAML(tb testing.TB, schema string) (*Program, error) {
 	tb.Helper()
 	indented := strings.ReplaceAll(strings.TrimSpace(schema), "\n", "\n      ")
 	doc := loadSpec(tb, []byte("openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths: {}\ncomponents:\n  schemas:\n"+
-		"    Self:\n      "+indented+"\n    Other:\n      type: string\n"))
+		"    Self:\n      "+indented+"\n    Other:\n      type: string\n    Listed:\n      type: string\n      enum: [a]\n"))
 	return Compile(doc.Components.Schemas["Self"])
 }
 
@@ -32,6 +33,14 @@ func TestCompileRefuses(t *testing.T) {
 		{object("a: {type: object, minProperties: 2}", ""), "schema.properties.a: keyword minProperties"},
 		{object("a: {type: object, maxProperties: 2}", ""), "keyword maxProperties"},
 		{object("a: {allOf: [{type: string}]}", ""), "keyword allOf"},
+		{object("a: {allOf: [{$ref: '#/components/schemas/Other'}, {$ref: '#/components/schemas/Other'}]}", ""), "schema.properties.a: keyword allOf"},
+		{object("a: {allOf: [{$ref: '#/components/schemas/Other'}], maxLength: 3}", ""), "schema.properties.a: keyword maxLength"},
+		{object("a: {allOf: [{$ref: '#/components/schemas/Other'}], type: string}", ""), "schema.properties.a: keyword type"},
+		{object("a: {allOf: [{$ref: '#/components/schemas/Other', maxLength: 3}]}", ""), "schema.properties.a.allOf[0]: keyword maxLength"},
+		{object("a: {allOf: [{$ref: '#/components/schemas/Self'}]}", "x-max-depth: 3"), "schema.properties.a.allOf[0]: x-max-depth"},
+		{object("a: {allOf: [{$ref: '#/components/schemas/Other'}], oneOf: [{type: string}]}", ""), "schema.properties.a: keyword allOf"},
+		{"oneOf: [{type: string}, {allOf: [{$ref: '#/components/schemas/Self'}]}]", "keyword allOf refers to a schema without a type"},
+		{"oneOf: [{type: string}, {allOf: [{$ref: '#/components/schemas/Other'}]}]", "keyword oneOf: branch 1 accepts a string"},
 		{object("a: {anyOf: [{type: string}]}", ""), "keyword anyOf"},
 		{object("a: {not: {type: string}}", ""), "keyword not"},
 		{object("a: {type: string, readOnly: true}", ""), "keyword readOnly"},
@@ -206,6 +215,14 @@ func TestKeywords(t *testing.T) {
 		{"type: integer\nx-plain-integers: false", []string{"1.0", "1e1"}, nil},
 		{"type: object\nadditionalProperties: {type: integer}", []string{`{"a":1,"A":1}`}, []string{`{"a":"b"} int_type`}},
 		{"type: object\nproperties: {a: {$ref: '#/components/schemas/Self'}, b: {}}", []string{`{"a":{"a":{"b":null}}}`}, []string{`{"a":{"a":{"a":1}}} dict_type`}},
+		{
+			"type: object\nrequired: [b]\nproperties:\n  a: {nullable: true, description: d, allOf: [{$ref: '#/components/schemas/Self'}]}\n  b: {type: integer, maximum: 3}",
+			[]string{`{"b":1}`, `{"a":null,"b":1}`, `{"a":{"a":null,"b":2},"b":1}`},
+			[]string{`{"a":{},"b":1} missing`, `{"a":{"a":{"b":4},"b":2},"b":1} less_than_equal`, `{"a":1,"b":1} dict_type`, `null model_attributes_type`},
+		},
+		{"type: array\nitems: {nullable: true, allOf: [{$ref: '#/components/schemas/Listed'}]}", []string{`["a",null]`}, []string{`["b"] literal_error`, "[1] string_type"}},
+		{"type: array\nitems: {allOf: [{$ref: '#/components/schemas/Listed'}]}", []string{`["a"]`}, []string{"[null] string_type"}},
+		{"oneOf: [{type: integer}, {nullable: true, allOf: [{$ref: '#/components/schemas/Listed'}]}]", []string{"1", `"a"`, "null"}, []string{`"b" literal_error`}},
 		{
 			"oneOf: [{type: string}, {type: array, items: {$ref: '#/components/schemas/Self'}}]",
 			[]string{`"a"`, `[]`, `["a",[["b"],[]]]`},

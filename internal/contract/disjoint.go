@@ -21,8 +21,11 @@ func (c *compiler) oneOf(n *node, refs openapi3.SchemaRefs, path string) error {
 	return nil
 }
 
-// link completes the unions, once all nodes are there.
+// link completes the aliases and the unions, once all nodes are there.
 func (c *compiler) link() error {
+	for _, a := range c.aliases {
+		a.resolve()
+	}
 	for _, u := range c.unions {
 		if err := u.node.unite(map[*node]bool{}); err != nil {
 			return fmt.Errorf("%s: keyword oneOf: %w", u.path, err)

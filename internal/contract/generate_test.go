@@ -77,7 +77,7 @@ func (g *generator) value(schema *openapi3.Schema, depth int) {
 	case schema.OneOf != nil:
 		g.union(schema, depth)
 	default:
-		g.typed(schema, depth)
+		g.typed(aliased(schema), depth)
 	}
 	g.write(g.blank)
 }

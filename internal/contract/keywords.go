@@ -58,6 +58,8 @@ func allowedKeywords(schema *openapi3.Schema) ([]string, error) {
 	switch {
 	case schema.OneOf != nil:
 		return append([]string{"oneOf"}, annotations...), nil
+	case schema.AllOf != nil:
+		return append([]string{"allOf", "nullable"}, annotations...), nil
 	case schema.Type == nil:
 		return annotations, nil
 	case len(*schema.Type) != 1:

@@ -264,6 +264,7 @@ func sample(schema *openapi3.Schema) *tree {
 	if schema.OneOf != nil {
 		return sample(schema.OneOf[0].Value)
 	}
+	schema = aliased(schema)
 	switch (*schema.Type)[0] {
 	case "object":
 		t := &tree{kind: '{'}

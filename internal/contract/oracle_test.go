@@ -65,6 +65,7 @@ components:
             - {type: boolean, nullable: true}
         c: {type: string, nullable: true, enum: [x, m, null]}
         d: {type: array, minItems: 1, items: {$ref: '#/components/schemas/Inner'}}
+        e: {nullable: true, allOf: [{$ref: '#/components/schemas/Inner'}]}
     Inner:
       type: object
       properties:
@@ -184,7 +185,17 @@ func under(schema *openapi3.Schema, part any) *openapi3.Schema {
 	if ref == nil {
 		return nil
 	}
-	return ref.Value
+	return aliased(ref.Value)
+}
+
+// aliased returns the schema that a lone $ref below allOf stands for.
+func aliased(schema *openapi3.Schema) *openapi3.Schema {
+	if schema.AllOf == nil {
+		return schema
+	}
+	same := *schema.AllOf[0].Value
+	same.Nullable = same.Nullable || schema.Nullable
+	return &same
 }
 
 // lookalike reports whether key is none that the schema declares, but equal to one under simple folding.
