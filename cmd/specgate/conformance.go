@@ -26,7 +26,7 @@ func newConformance(term terminal) *cobra.Command {
 		Long: `Hold any OpenAI-compatible endpoint to the contract: OpenAI, vLLM, Ollama, llama.cpp,
 a gateway, or specgate itself. URL is an SDK's base URL, with /v1. What openapi.yaml
 says is asked, case by case, and what comes is held to it; docs/conformance.md lists
-the cases. The run makes some 350 small requests, which an endpoint that bills them
+the cases. The run makes some 300 small requests, which an endpoint that bills them
 will bill.
 
 Exit codes:
