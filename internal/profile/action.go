@@ -22,6 +22,7 @@ var (
 	}}
 	theDefault = action{"the default", withDefault}
 	itsItem    = action{"its item", withItem}
+	noText     = action{"an empty text", withNoText}
 	aList      = action{"a list of it", withList}
 	one        = action{"1", withOne}
 	nearZero   = action{"0.000001", withNearZero}
@@ -37,6 +38,10 @@ func withDefault(req *completion.Request, field string, published json.RawMessag
 func withItem(req *completion.Request, field string, _ json.RawMessage) *completion.Request {
 	item, _ := firstItem(req.Field(field))
 	return req.With(field, item)
+}
+
+func withNoText(req *completion.Request, field string, _ json.RawMessage) *completion.Request {
+	return req.With(field, []byte(`""`))
 }
 
 func withList(req *completion.Request, field string, _ json.RawMessage) *completion.Request {

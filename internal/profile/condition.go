@@ -27,6 +27,7 @@ var (
 	isOne       = condition{name: "1", holds: func(raw, _ json.RawMessage) bool { return equals(raw, 1) }}
 	isTokens    = condition{name: "token ids", holds: func(raw, _ json.RawMessage) bool { return ofTokens(raw) }}
 	isSeveral   = condition{name: "several prompts", holds: func(raw, _ json.RawMessage) bool { return len(prompts(raw)) > 1 }}
+	isNothing   = condition{name: "null, or an empty list", holds: func(raw, _ json.RawMessage) bool { return raw != nil && raw[0] != '"' && (unset(raw) || isEmpty(raw)) }}
 	isListOfOne = condition{name: "a list of one prompt", holds: func(raw, _ json.RawMessage) bool { return len(prompts(raw)) == 1 }}
 )
 

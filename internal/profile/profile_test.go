@@ -208,8 +208,10 @@ func TestPrompts(t *testing.T) {
 		"token lists, not":   {[]string{"ollama", "tgi"}, `[[1],[2]]`, nil},
 		"one in a list":      {[]string{"llamacpp", "tgi", "vllm"}, `["a"]`, []string{`["a"]`}},
 		"its item":           {[]string{"ollama"}, `[ "a" ]`, []string{`"a"`}},
-		"none":               {profile.Kinds(), `[]`, []string{`[]`}},
-		"null":               {profile.Kinds(), `null`, []string{`null`}},
+		"none":               {[]string{"openai", "vllm", "ollama", "sglang", "tgi", "specgate", "custom"}, `[]`, []string{`[]`}},
+		"null":               {[]string{"openai", "vllm", "ollama", "sglang", "tgi", "specgate", "custom"}, `null`, []string{`null`}},
+		"none, as a text":    {[]string{"llamacpp"}, `[ ]`, []string{`""`}},
+		"null, as a text":    {[]string{"llamacpp"}, `null`, []string{`""`}},
 		"empty":              {profile.Kinds(), `""`, []string{`""`}},
 	}
 	for name, test := range tests {

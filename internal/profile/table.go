@@ -18,6 +18,7 @@ type deviation struct {
 // known from is told in docs/backends.md.
 func table() []deviation {
 	return []deviation{
+		{"prompt", isNothing, actions{LlamaCpp: noText}},
 		{"prompt", isTokens, actions{Ollama: refuse, TGI: refuse}},
 		{"prompt", isSeveral, actions{LlamaCpp: splitUp, Ollama: splitUp, TGI: splitUp}},
 		{"prompt", isSeveralGreedy, actions{VLLM: splitUp}},
