@@ -17,7 +17,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 .PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 generate: ## Make gen/ and the generated documents from openapi.yaml and the settings
 	$(GO) generate ./...
@@ -88,6 +88,11 @@ test-clients: build clients ## Run the generated clients, gen/client too, agains
 test-sdks: build ## Run OpenAI's SDKs and LangChain against the embedded model (needs npm, Python, Maven)
 	.ci/sdks setup
 	.ci/sdks run
+
+.PHONY: test-schemathesis
+test-schemathesis: build ## Generate requests from the contract, and hold the gateway to it (needs Python, 60 MB)
+	.ci/schemathesis setup
+	.ci/schemathesis run
 
 cover: ## Say how much of the code that was not generated the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null
