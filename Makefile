@@ -47,6 +47,7 @@ drift: generate ## Fail where a generated file, or go.mod, is not what its sourc
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code
 	$< run ./...
+	cd internal/crosscheck && $(abspath $<) run ./...
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT):
 	GOBIN=$(abspath $(BIN)) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
@@ -89,10 +90,16 @@ test-sdks: build ## Run OpenAI's SDKs and LangChain against the embedded model (
 	.ci/sdks setup
 	.ci/sdks run
 
-.PHONY: test-schemathesis
+.PHONY: test-schemathesis test-recorded
 test-schemathesis: build ## Generate requests from the contract, and hold the gateway to it (needs Python, 60 MB)
 	.ci/schemathesis setup
 	.ci/schemathesis run
+
+test-recorded: ## Have another validator judge all that the tests send and get, by the contract
+	cd internal/crosscheck && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test ./...
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	  SPECGATE_RECORD=$$dir $(GO) test -count=1 ./cmd/specgate ./server ./internal/conformance && \
+	  cd internal/crosscheck && $(GO) run . "$$dir"
 
 cover: ## Say how much of the code that was not generated the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null
