@@ -28,7 +28,7 @@ type judge struct {
 }
 
 func newJudge(file string) (*judge, error) {
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // beside the records
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,9 @@ func (j *judge) judgeAnswer(e *exchange, r *http.Request, c *counts) {
 		return
 	}
 	c.answers++
-	if valid, found := j.whole.ValidateHttpResponse(r, e.response()); !valid {
+	response := e.response()
+	defer func() { _ = response.Body.Close() }()
+	if valid, found := j.whole.ValidateHttpResponse(r, response); !valid {
 		c.disagree(e, "the answer: %s", said(found))
 	}
 }
