@@ -17,7 +17,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 .PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 generate: ## Make gen/ and the generated documents from openapi.yaml and the settings
 	$(GO) generate ./...
@@ -47,6 +47,7 @@ drift: generate ## Fail where a generated file, or go.mod, is not what its sourc
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code
 	$< run ./...
+	cd internal/crosscheck && $(abspath $<) run ./...
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT):
 	GOBIN=$(abspath $(BIN)) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
@@ -88,6 +89,17 @@ test-clients: build clients ## Run the generated clients, gen/client too, agains
 test-sdks: build ## Run OpenAI's SDKs and LangChain against the embedded model (needs npm, Python, Maven)
 	.ci/sdks setup
 	.ci/sdks run
+
+.PHONY: test-schemathesis test-recorded
+test-schemathesis: build ## Generate requests from the contract, and hold the gateway to it (needs Python, 60 MB)
+	.ci/schemathesis setup
+	.ci/schemathesis run
+
+test-recorded: ## Have another validator judge all that the tests send and get, by the contract
+	cd internal/crosscheck && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test ./...
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	  SPECGATE_RECORD=$$dir $(GO) test -count=1 ./cmd/specgate ./server ./internal/conformance && \
+	  cd internal/crosscheck && $(GO) run . "$$dir"
 
 cover: ## Say how much of the code that was not generated the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null

@@ -15,6 +15,7 @@ import (
 
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/record"
 	"github.com/specgate/specgate/server"
 )
 
@@ -56,7 +57,7 @@ func open(t *testing.T, name string, change func(*server.Options)) *front {
 	f := &front{base: "https://", proto: "HTTP/2.0"}
 	var protocols http.Protocols
 	transport := &http.Transport{Protocols: &protocols, DisableCompression: true}
-	f.client = &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	f.client = &http.Client{Transport: record.BeforeStandIns(transport, gen.Spec), Timeout: 20 * time.Second}
 	t.Cleanup(transport.CloseIdleConnections) // before the server's end, which else waits for it a while
 	protocols.SetHTTP2(name == "h2")
 	protocols.SetHTTP1(name == "http/1.1 over TLS")

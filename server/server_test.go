@@ -19,8 +19,12 @@ import (
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/record"
 	"github.com/specgate/specgate/server"
 )
+
+// client is that of tests that need none of their own.
+var client = &http.Client{Transport: record.BeforeStandIns(http.DefaultTransport, gen.Spec)}
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -124,7 +128,7 @@ func start(t *testing.T, change func(*server.Options)) *running {
 	go func() { r.ended <- s.Serve(ctx, main, ops) }()
 	t.Cleanup(func() {
 		cancel()
-		http.DefaultClient.CloseIdleConnections()
+		client.CloseIdleConnections()
 		if err := <-r.ended; err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
@@ -180,7 +184,7 @@ func (r *running) send(method, path, body string, header ...string) answer {
 
 func (r *running) do(req *http.Request) answer {
 	r.t.Helper()
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		r.t.Fatal(err)
 	}

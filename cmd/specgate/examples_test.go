@@ -23,6 +23,17 @@ func asJSON(t *testing.T, value any) string {
 	return string(b)
 }
 
+// Tools make one request of the examples of all fields: together they keep the rules as well.
+func TestExamplesOfFieldsGoTogether(t *testing.T) {
+	t.Parallel()
+	all := map[string]any{}
+	for name, field := range requestFields(t) {
+		all[name] = field.Value.Example
+	}
+	g := start(t, fakebackend.Events(whole))
+	g.mustForward(asJSON(t, all))
+}
+
 func TestExamplesOfRequestsAreAccepted(t *testing.T) {
 	t.Parallel()
 	g := start(t, func(c *fakebackend.Conn, r *fakebackend.Request) {

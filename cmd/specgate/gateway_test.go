@@ -17,6 +17,7 @@ import (
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/record"
 	"github.com/specgate/specgate/internal/telemetry"
 )
 
@@ -44,6 +45,7 @@ type running struct {
 	front   string // http://host:port for callers
 	ops     string // and for operators
 	log     *logbook
+	spec    []byte // the contract in force
 	client  *http.Client
 	end     context.CancelFunc // begins the shutdown
 	ended   chan error
@@ -112,6 +114,13 @@ func (g *running) serve(cfg config.Config) {
 	gateway, err := newGateway(cfg, logger)
 	if err != nil {
 		g.t.Fatal(err)
+	}
+	g.spec, err = newContract(cfg.Contract)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if g.client != nil {
+		g.client.Transport = record.Transport(g.client.Transport, g.spec)
 	}
 	front, ops := listenAnywhere(g.t), listenAnywhere(g.t)
 	g.front, g.ops = "http://"+front.Addr().String(), "http://"+ops.Addr().String()

@@ -14,7 +14,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/record"
 )
 
 // asBackend, in its environment, makes the test binary a backend that never ends what it begins.
@@ -105,7 +107,7 @@ func (p *process) ask(body string) <-chan outcome {
 	req.Header.Set("Content-Type", "application/json")
 	got := make(chan outcome, 1)
 	go func() {
-		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		resp, err := record.Transport(&http.Transport{DisableKeepAlives: true}, gen.Spec).RoundTrip(req)
 		if err != nil {
 			got <- outcome{err: err}
 			return

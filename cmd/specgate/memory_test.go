@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/record"
 )
 
 // The embedded model is for every machine: a thousand requests leave it below 60 MB, and the pages of its
@@ -18,6 +21,7 @@ import (
 func TestEmbeddedModelStaysSmall(t *testing.T) {
 	const requests, limit = 1000, 60 << 10 // KiB
 	p := startProcess(t, "")
+	client := &http.Client{Transport: record.Transport(&http.Transport{}, gen.Spec)}
 	for i := range requests {
 		body := fmt.Sprintf(`{"model":"specgate-1","prompt":"The rain %d","max_tokens":%d,"n":%d,"logprobs":%d,"seed":%d}`, i, i%64, 1+i%3, i%6, i)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/v1/completions", strings.NewReader(body))
@@ -26,7 +30,7 @@ func TestEmbeddedModelStaysSmall(t *testing.T) {
 		}
 		req.Header.Set("Authorization", "Bearer sg-process")
 		req.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +40,7 @@ func TestEmbeddedModelStaysSmall(t *testing.T) {
 			t.Fatalf("request %d: status %d", i, resp.StatusCode)
 		}
 	}
-	http.DefaultClient.CloseIdleConnections()
+	client.CloseIdleConnections()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)

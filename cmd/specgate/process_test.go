@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/record"
 )
 
 // asProcess, in its environment, makes the test binary the program itself.
@@ -104,7 +106,7 @@ func (p *process) stream() io.Reader {
 	}
 	req.Header.Set("Authorization", "Bearer sg-process")
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	resp, err := record.Transport(&http.Transport{DisableKeepAlives: true}, gen.Spec).RoundTrip(req)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -189,7 +191,7 @@ func (p *process) status(path string) int {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	resp, err := record.Transport(&http.Transport{DisableKeepAlives: true}, gen.Spec).RoundTrip(req)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/record"
 )
 
 // balancer sends each new connection to the next process that says it is ready, and looks no further
@@ -270,7 +272,7 @@ func streamOnce(ctx context.Context, transport http.RoundTripper, url, body, wan
 	}
 	req.Header.Set("Authorization", "Bearer sg-process")
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := transport.RoundTrip(req)
+	resp, err := record.Transport(transport, gen.Spec).RoundTrip(req)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/internal/record"
 )
 
 // certificate writes a certificate of 127.0.0.1 that vouches for itself, and its key.
@@ -76,7 +77,7 @@ func startOver(t *testing.T, protocol, settings string, replies ...fakebackend.R
 		g.front = "https" + strings.TrimPrefix(g.front, "http")
 		curl = []string{"--http2", "--cacert", certFile}
 	}
-	g.client.Transport = transport
+	g.client.Transport = record.Transport(transport, g.spec)
 	return g, curl
 }
 

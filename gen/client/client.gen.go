@@ -274,7 +274,7 @@ type CompletionRequest struct {
 	// that both may be 1; above 1 it cannot be streamed.
 	//
 	//
-	// Example: 3
+	// Example: 1
 	BestOf *int `json:"best_of,omitempty"`
 
 	// Echo Give the prompt back in front of the completion.
@@ -353,7 +353,7 @@ type CompletionRequest struct {
 
 	// Stream Send the completion piece by piece, as server-sent events.
 	//
-	// Example: false
+	// Example: true
 	Stream *bool `json:"stream,omitempty"`
 
 	// StreamOptions Options of a stream; allowed only with `stream` set to true.

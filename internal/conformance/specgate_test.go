@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/conformance"
+	"github.com/specgate/specgate/internal/record"
 )
 
 // The gateway keeps its own contract.
@@ -13,7 +15,10 @@ func TestSpecgateHolds(t *testing.T) {
 	t.Parallel()
 	front := httptest.NewServer(newSpecgate(t))
 	defer front.Close()
-	report, err := newSuite(t).Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, conformance.Options{Timeout: time.Minute})
+	report, err := newSuite(t).Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, conformance.Options{
+		Timeout: time.Minute,
+		Base:    record.Transport(nil, gen.Spec),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
