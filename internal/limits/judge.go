@@ -4,12 +4,16 @@ import "time"
 
 // reading is what a scope has used when more is asked of it.
 type reading struct {
-	requests, tokens int64 // in the window
+	requests, tokens use
 	running          int64
 	day, month       int64
+}
 
-	requestsWait, tokensWait   time.Duration // until what is asked for fits into the window
-	requestsWhole, tokensWhole time.Duration // until nothing is in the window any more
+// use is what was used in the window.
+type use struct {
+	sum   int64
+	wait  time.Duration // until what is asked for fits
+	whole time.Duration // until nothing of it counts any more
 }
 
 // moment is when something is asked.
@@ -60,10 +64,16 @@ func (r Refusal) longer(than Refusal) bool {
 }
 
 func verdicts(l Limits, r reading, tokens int64, now moment) [5]verdict {
-	day, month := untilTomorrow(now.Time), untilNextMonth(now.Time)
+	var day, month time.Duration
+	if l.DayTokens > 0 {
+		day = untilTomorrow(now.Time)
+	}
+	if l.MonthTokens > 0 {
+		month = untilNextMonth(now.Time)
+	}
 	return [5]verdict{
-		{Refusal{Kind: Requests, Limit: l.Requests, Wait: r.requestsWait}, r.requests, 1, r.requestsWhole},
-		{Refusal{Kind: Tokens, Limit: l.Tokens, Wait: r.tokensWait, Never: tokens > l.Tokens}, r.tokens, tokens, r.tokensWhole},
+		{Refusal{Kind: Requests, Limit: l.Requests, Wait: r.requests.wait}, r.requests.sum, 1, r.requests.whole},
+		{Refusal{Kind: Tokens, Limit: l.Tokens, Wait: r.tokens.wait, Never: tokens > l.Tokens}, r.tokens.sum, tokens, r.tokens.whole},
 		{Refusal{Kind: Parallel, Limit: l.Parallel, Wait: soon}, r.running, 1, 0},
 		{Refusal{Kind: DayTokens, Limit: l.DayTokens, Wait: day, Never: tokens > l.DayTokens}, r.day, tokens, day},
 		{Refusal{Kind: MonthTokens, Limit: l.MonthTokens, Wait: month, Never: tokens > l.MonthTokens}, r.month, tokens, month},

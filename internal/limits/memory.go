@@ -32,8 +32,8 @@ func NewMemory(seed Seed) *Memory {
 
 // account is what a scope has used.
 type account struct {
-	requests, tokens window
-	running          int64 // requests that are not settled
+	requests, tokens *window // nil where nothing is limited, or nothing was used of late
+	running          int64   // requests that are not settled
 	day, month       tally
 }
 
@@ -59,6 +59,7 @@ func (t *tally) add(period, n int64) {
 type held struct {
 	Grant
 	memory           *Memory
+	scopes           []Scope
 	accounts         []*account
 	few              [4]*account // room for those
 	tokens           int64
@@ -77,7 +78,7 @@ func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant
 	defer m.mu.Unlock()
 	now := time.Now()
 	at := now.Sub(m.start)
-	h := &held{memory: m, tokens: tokens, step: int64(at / step), day: dayOf(now), month: monthOf(now)}
+	h := &held{memory: m, scopes: scopes, tokens: tokens, step: int64(at / step), day: dayOf(now), month: monthOf(now)}
 	h.accounts = h.few[:0]
 	var few [4]reading
 	readings := few[:0]
@@ -106,31 +107,47 @@ func (m *Memory) account(id string) *account {
 
 // read is what an account has used.
 func (h *held) read(a *account, l Limits, at time.Duration) reading {
-	a.requests.advance(h.step)
-	a.tokens.advance(h.step)
-	r := reading{
-		requests: a.requests.sum, tokens: a.tokens.sum, running: a.running,
-		day: a.day.in(h.day), month: a.month.in(h.month),
-		requestsWhole: a.requests.whole(at), tokensWhole: a.tokens.whole(at),
+	r := reading{running: a.running, day: a.day.in(h.day), month: a.month.in(h.month)}
+	if l.Requests > 0 {
+		r.requests = h.count(&a.requests, l.Requests-1, at)
 	}
-	if over := r.requests + 1 - l.Requests; over > 0 && l.Requests > 0 {
-		r.requestsWait = a.requests.wait(over, at)
-	}
-	if over := r.tokens + h.tokens - l.Tokens; over > 0 && l.Tokens > 0 {
-		r.tokensWait = a.tokens.wait(over, at)
+	if l.Tokens > 0 {
+		r.tokens = h.count(&a.tokens, l.Tokens-h.tokens, at)
 	}
 	return r
 }
 
+// count reads a window in which so much may be used already for a request to be granted.
+func (h *held) count(w **window, room int64, at time.Duration) use {
+	if *w == nil {
+		*w = &window{}
+	}
+	(*w).advance(h.step)
+	u := use{sum: (*w).sum, whole: (*w).whole(at)}
+	if u.sum > room {
+		u.wait = (*w).wait(u.sum-room, at)
+	}
+	return u
+}
+
 func (h *held) take() {
-	for _, a := range h.accounts {
-		a.requests.add(1)
+	for i, a := range h.accounts {
 		a.running++
-		if h.tokens > 0 {
-			a.tokens.add(h.tokens)
-			a.day.add(h.day, h.tokens)
-			a.month.add(h.month, h.tokens)
+		if a.requests != nil {
+			a.requests.add(1)
 		}
+		if a.tokens != nil && h.tokens > 0 {
+			a.tokens.add(h.tokens)
+		}
+		a.calendar(h, h.scopes[i].Limits, h.tokens)
+	}
+}
+
+// calendar adds to the use of the day and the month in which a request was taken, where either is limited.
+func (a *account) calendar(h *held, l Limits, n int64) {
+	if l.DayTokens > 0 || l.MonthTokens > 0 {
+		a.day.add(h.day, n)
+		a.month.add(h.month, n)
 	}
 }
 
@@ -141,17 +158,12 @@ func (h *held) settle(_ context.Context, actual int64) {
 	defer m.mu.Unlock()
 	now := int64(time.Since(m.start) / step)
 	more := actual - h.tokens
-	for _, a := range h.accounts {
+	for i, a := range h.accounts {
 		a.running--
-		a.tokens.advance(now)
-		switch {
-		case more < 0:
-			a.tokens.giveBack(h.step, -more)
-		case more > 0:
-			a.tokens.add(more)
+		if a.tokens != nil {
+			a.tokens.settle(now, h.step, more)
 		}
-		a.day.add(h.day, more)
-		a.month.add(h.month, more)
+		a.calendar(h, h.scopes[i].Limits, more)
 	}
 }
 
@@ -204,9 +216,15 @@ func (m *Memory) sweep(now *held) {
 }
 
 func (a *account) idle(now *held) bool {
-	a.requests.advance(now.step)
-	a.tokens.advance(now.step)
-	return a.running == 0 && a.requests.sum == 0 && a.tokens.sum == 0 && a.day.in(now.day) == 0 && a.month.in(now.month) == 0
+	if a.running > 0 {
+		return false
+	}
+	for _, w := range []**window{&a.requests, &a.tokens} {
+		if *w != nil && now.step-(*w).used >= steps {
+			*w = nil
+		}
+	}
+	return a.requests == nil && a.tokens == nil && a.day.in(now.day) == 0 && a.month.in(now.month) == 0
 }
 
 // Close does nothing: there is nothing to end.

@@ -39,11 +39,16 @@ func (w *window) add(n int64) {
 	w.used = w.newest
 }
 
-// giveBack takes n off what was added in a step, if that still counts.
-func (w *window) giveBack(in, n int64) {
-	if w.newest-in < steps {
-		w.counts[in%steps] -= n
-		w.sum -= n
+// settle adds to what was taken in a step: at that step, if it still counts, where it was too much, and
+// now where it was too little.
+func (w *window) settle(now, taken, more int64) {
+	w.advance(now)
+	switch {
+	case more > 0:
+		w.add(more)
+	case w.newest-taken < steps:
+		w.counts[taken%steps] += more
+		w.sum += more
 	}
 }
 
