@@ -2,8 +2,10 @@ package completion
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Principal is who makes a call, as far as handlers and the log care.
@@ -31,8 +33,25 @@ type Call struct {
 	ErrorCode string // the code of the error that was answered, if one was
 	Fault     string // the name of the fault that was injected, if one was
 
+	Estimate   int64       // tokens that were reserved before the backend was asked; 0 where none are limited
+	Tokens     Tokens      // what was used, once it is over; zero where nobody counts
+	FirstToken time.Time   // when the first chunk of a stream came that holds a choice; zero where none did, or nobody counts
+	Limits     http.Header // what is left of the caller's limits; nil where there are none, or they were not asked
+
 	Work *Work // what the backend has of the request at present; nil where nobody counts
 }
+
+// Tokens are what a completion used.
+type Tokens struct {
+	Prompt     int64
+	Cached     int64 // of the prompt, those that the backend knew already
+	Completion int64
+	Reasoning  int64 // of the completion, those that were not for the caller
+	Reported   bool  // whether the backend said so; else Prompt and Completion are estimates
+}
+
+// Total is the tokens of the prompt and of the completion.
+func (t Tokens) Total() int64 { return t.Prompt + t.Completion }
 
 // Work counts the requests to a backend that are made of one request: one, or several where it was
 // split. It is shared by all of them.
