@@ -66,6 +66,9 @@ func (a *Away) without(ctx context.Context, scopes []Scope, tokens int64) (*Gran
 	return a.instead.Take(ctx, scopes, tokens)
 }
 
+// Gone reports whether the limiter is away.
+func (a *Away) Gone() bool { return a.until.Load() != 0 }
+
 // Close closes both.
 func (a *Away) Close() error {
 	err := a.asked.Close()

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+)
+
+// Meter holds callers to their limits.
+type Meter interface {
+	// Limited reports whether any limit holds for a call.
+	Limited(call *completion.Call) bool
+	// Count counts a request that is for no completion, or for one that nobody is asked for. Its error says
+	// that it is one too many. Completions that keep the contract are counted behind the operation.
+	// Either way the call is told what is left.
+	Count(ctx context.Context) error
+}
+
+// limit refuses a request that is one too many for its caller, and tells on every answer what is left. A
+// completion is counted where its tokens are known, all at once: what comes back without having been
+// counted was refused before, and counts as a request.
+func (s *Server) limit(operation string) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		meter := s.options.Meter
+		if meter == nil {
+			return next
+		}
+		return func(c echo.Context) error {
+			ctx := c.Request().Context()
+			call := completion.CallOf(ctx)
+			if !meter.Limited(call) {
+				return next(c)
+			}
+			h := c.Response().Header()
+			c.Response().Before(func() { tellLimits(h, call.Limits) })
+			if operation != completions {
+				if err := meter.Count(ctx); err != nil {
+					return err
+				}
+				return next(c)
+			}
+			err := next(c)
+			if err == nil || call.Limits != nil || ctx.Err() != nil || apierror.From(err).Status == apierror.StatusClientClosed {
+				return err
+			}
+			return cmp.Or(meter.Count(ctx), err)
+		}
+	}
+}
+
+// limitHeaders are those that a backend's limits are passed on in, where the gateway has none.
+var limitHeaders = []string{
+	"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests",
+	"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens",
+}
+
+// tellLimits puts what is left in the place of what a backend says.
+func tellLimits(h, left http.Header) {
+	if left == nil {
+		return
+	}
+	for _, name := range limitHeaders {
+		delete(h, name)
+	}
+	maps.Copy(h, left)
+}
