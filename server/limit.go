@@ -3,8 +3,9 @@ package server
 import (
 	"cmp"
 	"context"
-	"maps"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -46,7 +47,7 @@ func (s *Server) limit(operation string) echo.MiddlewareFunc {
 				return next(c)
 			}
 			err := next(c)
-			if err == nil || call.Limits != nil || ctx.Err() != nil || apierror.From(err).Status == apierror.StatusClientClosed {
+			if err == nil || call.Limits.Asked || ctx.Err() != nil || apierror.From(err).Status == apierror.StatusClientClosed {
 				return err
 			}
 			return cmp.Or(meter.Count(ctx), err)
@@ -55,18 +56,34 @@ func (s *Server) limit(operation string) echo.MiddlewareFunc {
 }
 
 // limitHeaders are those that a backend's limits are passed on in, where the gateway has none.
-var limitHeaders = []string{
+var limitHeaders = [...]string{
 	"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests",
 	"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens",
 }
 
 // tellLimits puts what is left in the place of what a backend says.
-func tellLimits(h, left http.Header) {
-	if left == nil {
+func tellLimits(h http.Header, l completion.Limits) {
+	if !l.Asked {
 		return
 	}
-	for _, name := range limitHeaders {
-		delete(h, name)
+	values := make([]string, len(limitHeaders)) // one array for all of them
+	for i, left := range [...]completion.Left{l.Requests, l.Tokens} {
+		if at := 3 * i; left.Limit > 0 {
+			values[at] = strconv.FormatInt(left.Limit, 10)
+			values[at+1] = strconv.FormatInt(left.Remaining, 10)
+			values[at+2] = upToMillis(left.Reset)
+		}
 	}
-	maps.Copy(h, left)
+	for i, name := range limitHeaders {
+		if values[i] == "" {
+			delete(h, name)
+			continue
+		}
+		h[name] = values[i : i+1 : i+1]
+	}
+}
+
+// upToMillis writes a time as 6m0s or 120ms.
+func upToMillis(d time.Duration) string {
+	return (d + time.Millisecond - 1).Truncate(time.Millisecond).String()
 }

@@ -72,6 +72,7 @@ func unique(t *testing.T, settings string) string {
 func TestLimitsAreToldOnEveryAnswer(t *testing.T) {
 	t.Parallel()
 	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
 		g := startWith(t, unique(t, limitedTo("requests: 7, tokens: 1000")+more), func(c *fakebackend.Conn, r *fakebackend.Request) {
 			switch {
 			case r.Method == "GET":
@@ -140,6 +141,7 @@ func TestLimitsAreSettled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachCounting(t, func(t *testing.T, more string) {
+				t.Helper()
 				g := startWith(t, unique(t, limitedTo("tokens: 1000")+more), test.reply, fakebackend.JSON(200, answered))
 				req := g.request(t.Context(), "POST", completions, strings.NewReader(test.request))
 				if got := g.do(req); got.left() != "1000 0" {
@@ -221,6 +223,7 @@ func TestTokensAreReserved(t *testing.T) {
 func TestQuotas(t *testing.T) {
 	t.Parallel()
 	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
 		for _, period := range []string{"day", "month"} {
 			g := startWith(t, unique(t, limitedTo(period+"_tokens: 100, requests: 9")+more), fakebackend.JSON(200, withUsage(50, 40)))
 			g.complete(plainBody).mustLeave(t, 200, "9 8 100 83")
@@ -246,6 +249,7 @@ func TestQuotas(t *testing.T) {
 func TestParallelRequests(t *testing.T) {
 	t.Parallel()
 	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
 		at := awaited{make(chan string, 1), make(chan string, 1)}
 		replies := script{
 			"leaves": at.leaver(beginStream(fakebackend.Data(first, first, first))),

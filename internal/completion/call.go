@@ -2,7 +2,6 @@ package completion
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,12 +32,26 @@ type Call struct {
 	ErrorCode string // the code of the error that was answered, if one was
 	Fault     string // the name of the fault that was injected, if one was
 
-	Estimate   int64       // tokens that were reserved before the backend was asked; 0 where none are limited
-	Tokens     Tokens      // what was used, once it is over; zero where nobody counts
-	FirstToken time.Time   // when the first chunk of a stream came that holds a choice; zero where none did, or nobody counts
-	Limits     http.Header // what is left of the caller's limits; nil where there are none, or they were not asked
+	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited
+	Tokens     Tokens    // what was used, once it is over; zero where nobody counts
+	FirstToken time.Time // when the first chunk of a stream came that holds a choice; zero where none did, or nobody counts
+	Limits     Limits    // what is left of the caller's limits
 
 	Work *Work // what the backend has of the request at present; nil where nobody counts
+}
+
+// Limits are what is left of a caller's limits; the zero Limits are those that were not asked.
+type Limits struct {
+	Asked    bool
+	Requests Left
+	Tokens   Left
+}
+
+// Left is what is left of a limit. The zero Left is that of no limit.
+type Left struct {
+	Limit     int64
+	Remaining int64
+	Reset     time.Duration // until it is whole again
 }
 
 // Tokens are what a completion used.

@@ -26,19 +26,21 @@ type moment struct {
 const soon = time.Second
 
 // judge says whether all scopes grant a request with some tokens, and what is left then.
-func judge(scopes []Scope, readings []reading, tokens int64, now moment) Grant {
-	var g Grant
-	for i, s := range scopes {
-		for _, v := range verdicts(s.Limits, readings[i], tokens, now) {
-			v.refusal.Scope = s.ID
-			if v.refused() && (g.Refused == nil || v.refusal.longer(*g.Refused)) {
-				refusal := v.refusal
-				g.Refused = &refusal
+func judge(scopes []Scope, readings []reading, tokens int64, now moment) (g Grant) {
+	for i := range scopes {
+		for kind := Requests; kind <= MonthTokens; kind++ {
+			v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens)
+			if v.limit <= 0 || v.ask == 0 || v.used+v.ask <= v.limit {
+				continue
+			}
+			if r := v.refusal(scopes[i].ID, now); g.Refused == nil || r.longer(*g.Refused) {
+				g.Refused = &r
 			}
 		}
 	}
-	for i, s := range scopes {
-		for _, v := range verdicts(s.Limits, readings[i], tokens, now) {
+	for i := range scopes {
+		for kind := Requests; kind <= MonthTokens; kind++ {
+			v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens)
 			v.left(&g, now)
 		}
 	}
@@ -47,13 +49,50 @@ func judge(scopes []Scope, readings []reading, tokens int64, now moment) Grant {
 
 // verdict is what one limit says.
 type verdict struct {
-	refusal   Refusal // as it is where the limit refuses
-	used, ask int64
-	whole     time.Duration // until it is whole again, where nothing is taken
+	kind             Kind
+	limit, used, ask int64
+	in               *use // the window; nil where it is none
 }
 
-func (v verdict) refused() bool {
-	return v.refusal.Limit > 0 && v.ask > 0 && v.used+v.ask > v.refusal.Limit
+func verdictOf(kind Kind, l *Limits, r *reading, tokens int64) verdict {
+	switch kind {
+	case Requests:
+		return verdict{kind, l.Requests, r.requests.sum, 1, &r.requests}
+	case Tokens:
+		return verdict{kind, l.Tokens, r.tokens.sum, tokens, &r.tokens}
+	case Parallel:
+		return verdict{kind, l.Parallel, r.running, 1, nil}
+	case DayTokens:
+		return verdict{kind, l.DayTokens, r.day, tokens, nil}
+	default:
+		return verdict{kind, l.MonthTokens, r.month, tokens, nil}
+	}
+}
+
+// refusal is that of a limit which has not so much left.
+func (v *verdict) refusal(scope string, now moment) Refusal {
+	r := Refusal{Kind: v.kind, Scope: scope, Limit: v.limit, Never: v.ask > v.limit}
+	switch {
+	case v.in != nil:
+		r.Wait = v.in.wait
+	case v.kind == Parallel:
+		r.Wait = soon
+	default:
+		r.Wait = v.untilWhole(now)
+	}
+	return r
+}
+
+// untilWhole is how long it takes until nothing counts that was used before.
+func (v *verdict) untilWhole(now moment) time.Duration {
+	switch {
+	case v.in != nil:
+		return v.in.whole
+	case v.kind == DayTokens:
+		return untilTomorrow(now.Time)
+	default:
+		return untilNextMonth(now.Time)
+	}
 }
 
 func (r Refusal) longer(than Refusal) bool {
@@ -63,42 +102,25 @@ func (r Refusal) longer(than Refusal) bool {
 	return r.Wait > than.Wait
 }
 
-func verdicts(l Limits, r reading, tokens int64, now moment) [5]verdict {
-	var day, month time.Duration
-	if l.DayTokens > 0 {
-		day = untilTomorrow(now.Time)
-	}
-	if l.MonthTokens > 0 {
-		month = untilNextMonth(now.Time)
-	}
-	return [5]verdict{
-		{Refusal{Kind: Requests, Limit: l.Requests, Wait: r.requests.wait}, r.requests.sum, 1, r.requests.whole},
-		{Refusal{Kind: Tokens, Limit: l.Tokens, Wait: r.tokens.wait, Never: tokens > l.Tokens}, r.tokens.sum, tokens, r.tokens.whole},
-		{Refusal{Kind: Parallel, Limit: l.Parallel, Wait: soon}, r.running, 1, 0},
-		{Refusal{Kind: DayTokens, Limit: l.DayTokens, Wait: day, Never: tokens > l.DayTokens}, r.day, tokens, day},
-		{Refusal{Kind: MonthTokens, Limit: l.MonthTokens, Wait: month, Never: tokens > l.MonthTokens}, r.month, tokens, month},
-	}
-}
-
 // left puts what is left of a limit into the status, if it is nearer to its end than what is there.
-func (v verdict) left(g *Grant, now moment) {
-	at := &g.Status.Tokens
-	switch {
-	case v.refusal.Limit <= 0 || v.refusal.Kind == Parallel:
+func (v *verdict) left(g *Grant, now moment) {
+	if v.limit <= 0 || v.kind == Parallel {
 		return
-	case v.refusal.Kind == Requests:
+	}
+	at := &g.Status.Tokens
+	if v.kind == Requests {
 		at = &g.Status.Requests
 	}
-	used, whole := v.used, v.whole
-	if g.Refused == nil && v.ask > 0 {
-		used += v.ask
-		if v.refusal.Kind == Requests || v.refusal.Kind == Tokens {
-			whole = now.whole
-		}
+	remaining, taken := v.limit-v.used, g.Refused == nil && v.ask > 0
+	if taken {
+		remaining -= v.ask
 	}
-	remaining := max(0, v.refusal.Limit-used)
-	if at.Limit == 0 || remaining < at.Remaining {
-		*at = Left{Limit: v.refusal.Limit, Remaining: remaining, Reset: whole}
+	if remaining = max(0, remaining); at.Limit > 0 && remaining >= at.Remaining {
+		return
+	}
+	*at = Left{Limit: v.limit, Remaining: remaining}
+	if at.Reset = now.whole; !taken || v.in == nil {
+		at.Reset = v.untilWhole(now)
 	}
 }
 

@@ -59,18 +59,18 @@ func redisBench(t *testing.T) *bench {
 }
 
 // newRedis is a limiter over the Redis of SPECGATE_TEST_REDIS, without which the test is skipped.
-func newRedis(t testing.TB) *Redis {
-	t.Helper()
+func newRedis(tb testing.TB) *Redis {
+	tb.Helper()
 	url := os.Getenv("SPECGATE_TEST_REDIS")
 	if url == "" {
-		t.Skip("SPECGATE_TEST_REDIS is not set")
+		tb.Skip("SPECGATE_TEST_REDIS is not set")
 	}
 	options, err := redis.ParseURL(url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := NewRedis(redis.NewClient(options))
-	t.Cleanup(func() { _ = r.Close() })
+	tb.Cleanup(func() { _ = r.Close() })
 	return r
 }
 

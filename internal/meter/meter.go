@@ -74,7 +74,11 @@ func (m *Meter) take(ctx context.Context, call *completion.Call, scopes []limits
 		}
 		return nil, apierror.LimitsAway(err)
 	}
-	call.Limits = headers(grant.Status)
+	call.Limits = completion.Limits{
+		Asked:    true,
+		Requests: completion.Left(grant.Status.Requests),
+		Tokens:   completion.Left(grant.Status.Tokens),
+	}
 	if grant.Refused != nil {
 		return nil, refusal(*grant.Refused, call.Estimate)
 	}

@@ -2,40 +2,12 @@ package meter
 
 import (
 	"fmt"
-	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/limits"
 )
-
-// headers tell what is left, by the names under which net/http keeps them.
-func headers(s limits.Status) http.Header {
-	h := http.Header{}
-	values := make([]string, 0, 6) // one array for all of them
-	put := func(name, value string) {
-		values = append(values, value)
-		h[name] = values[len(values)-1 : len(values) : len(values)]
-	}
-	if left := s.Requests; left.Limit > 0 {
-		put("X-Ratelimit-Limit-Requests", strconv.FormatInt(left.Limit, 10))
-		put("X-Ratelimit-Remaining-Requests", strconv.FormatInt(left.Remaining, 10))
-		put("X-Ratelimit-Reset-Requests", upToMillis(left.Reset))
-	}
-	if left := s.Tokens; left.Limit > 0 {
-		put("X-Ratelimit-Limit-Tokens", strconv.FormatInt(left.Limit, 10))
-		put("X-Ratelimit-Remaining-Tokens", strconv.FormatInt(left.Remaining, 10))
-		put("X-Ratelimit-Reset-Tokens", upToMillis(left.Reset))
-	}
-	return h
-}
-
-// upToMillis writes a time as 6m0s or 120ms.
-func upToMillis(d time.Duration) string {
-	return (d + time.Millisecond - 1).Truncate(time.Millisecond).String()
-}
 
 // refusal tells the caller which limit was reached, and for how long.
 func refusal(r limits.Refusal, estimate int64) *apierror.Error {
