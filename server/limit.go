@@ -66,19 +66,31 @@ func tellLimits(h http.Header, l completion.Limits) {
 	if !l.Asked {
 		return
 	}
-	values := make([]string, len(limitHeaders)) // one array for all of them
+	var text [128]byte
+	var ends [len(limitHeaders)]int
+	all := text[:0]
 	for i, left := range [...]completion.Left{l.Requests, l.Tokens} {
 		if at := 3 * i; left.Limit > 0 {
-			values[at] = strconv.FormatInt(left.Limit, 10)
-			values[at+1] = strconv.FormatInt(left.Remaining, 10)
-			values[at+2] = upToMillis(left.Reset)
+			all = strconv.AppendInt(all, left.Limit, 10)
+			ends[at] = len(all)
+			all = strconv.AppendInt(all, left.Remaining, 10)
+			ends[at+1] = len(all)
+			all = append(all, upToMillis(left.Reset)...)
+			ends[at+2] = len(all)
 		}
 	}
+	putLimits(h, string(all), ends[:]) // one string for all of them
+}
+
+// putLimits cuts all into the values, of which each ends where ends says; 0 is that of none.
+func putLimits(h http.Header, all string, ends []int) {
+	values, begin := make([]string, len(limitHeaders)), 0
 	for i, name := range limitHeaders {
-		if values[i] == "" {
+		if ends[i] == 0 {
 			delete(h, name)
 			continue
 		}
+		values[i], begin = all[begin:ends[i]], ends[i]
 		h[name] = values[i : i+1 : i+1]
 	}
 }
