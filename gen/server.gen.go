@@ -2723,6 +2723,7 @@ type TooManyRequestsResponseHeaders struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XShouldRetry                *string
 	XSpecgateAttempts           *string
 	XSpecgateUpstream           *string
 }
@@ -3324,6 +3325,9 @@ func (response CreateCompletion429JSONResponse) VisitCreateCompletionResponse(w 
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
+	if response.Headers.XShouldRetry != nil {
+		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
+	}
 	if response.Headers.XSpecgateAttempts != nil {
 		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
 	}
@@ -3784,6 +3788,9 @@ func (response ListModels429JSONResponse) VisitListModelsResponse(w http.Respons
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XShouldRetry != nil {
+		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
 	if response.Headers.XSpecgateAttempts != nil {
 		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))
@@ -4293,6 +4300,9 @@ func (response RetrieveModel429JSONResponse) VisitRetrieveModelResponse(w http.R
 	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	if response.Headers.XShouldRetry != nil {
+		w.Header().Set("x-should-retry", fmt.Sprint(*response.Headers.XShouldRetry))
 	}
 	if response.Headers.XSpecgateAttempts != nil {
 		w.Header().Set("x-specgate-attempts", fmt.Sprint(*response.Headers.XSpecgateAttempts))

@@ -48,7 +48,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a server is made of; all are needed but TLS, Operations and Faults.
+// Options are what a server is made of; all are needed but TLS, Meter, Operations and Faults.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -56,8 +56,9 @@ type Options struct {
 	Logger     *slog.Logger
 	Metrics    Metrics
 	Limits     Limits
-	TLS        *TLS // nil to serve callers without it
-	H2C        bool // HTTP/2 without TLS too, for callers who begin with it; nothing with TLS
+	Meter      Meter // nil where no caller is limited
+	TLS        *TLS  // nil to serve callers without it
+	H2C        bool  // HTTP/2 without TLS too, for callers who begin with it; nothing with TLS
 	Shutdown   Shutdown
 	Faults     Faults       // what goes wrong on purpose; nil for nothing
 	Operations http.Handler // what the operations listener serves beside the health checks; may be nil
@@ -107,6 +108,7 @@ func New(o Options) (*Server, error) {
 		operations[id] = inOrder(
 			s.authenticate,         // who asks, for whom; the body is still unread
 			s.admit,                // not more at one time than the gateway can hold
+			s.limit(id),            // nor more than the caller may ask
 			v.validate,             // reads the body, and refuses what breaks the contract
 			s.inject(id, o.Faults), // what is to go wrong in tests of clients
 		)

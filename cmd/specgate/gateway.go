@@ -51,7 +51,13 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	front, err := server.New(server.Options{
+	counts, freeCounts, err := newMeter(cfg, metrics, logger)
+	if err != nil {
+		free()
+		return nil, err
+	}
+	free = both(free, freeCounts)
+	o := server.Options{
 		Spec:    spec,
 		API:     &handlers.API{Backend: backend, Keepalive: cfg.Stream.Keepalive},
 		Tokens:  tokens,
@@ -70,7 +76,11 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 		Shutdown:   server.Shutdown(cfg.Shutdown),
 		Faults:     script,
 		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-	})
+	}
+	if counts != nil {
+		o.API, o.Meter = &handlers.API{Backend: counts.Before(backend), Keepalive: cfg.Stream.Keepalive}, counts
+	}
+	front, err := server.New(o)
 	if err != nil {
 		free()
 		return nil, err
@@ -78,11 +88,18 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	return &gateway{Server: front, backend: backend, free: free}, nil
 }
 
+func both(first, second func()) func() {
+	return func() {
+		first()
+		second()
+	}
+}
+
 // newTokens keeps the hashes of the accepted tokens, and what each is bound to.
 func newTokens(accepted []config.Token) (auth.Tokens, error) {
 	tokens := make(auth.Tokens, len(accepted))
 	for i, t := range accepted {
-		tokens[i].Grant = auth.Grant{Name: t.Name, Organizations: t.Organizations, Projects: t.Projects, Models: t.Models}
+		tokens[i].Grant = auth.Grant{Name: t.Name, Organizations: t.Organizations, Projects: t.Projects, Models: t.Models, Scopes: newScopes(t)}
 		if t.SHA256.IsZero() {
 			tokens[i].Hash = auth.Hash(t.Token.Reveal())
 			continue

@@ -3514,6 +3514,7 @@ type CreateCompletionResponse429Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XShouldRetry                *string
 	XSpecgateAttempts           *string
 	XSpecgateUpstream           *string
 }
@@ -3831,6 +3832,7 @@ type ListModelsResponse429Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XShouldRetry                *string
 	XSpecgateAttempts           *string
 	XSpecgateUpstream           *string
 }
@@ -4118,6 +4120,7 @@ type RetrieveModelResponse429Headers struct {
 	XRatelimitResetRequests     *string
 	XRatelimitResetTokens       *string
 	XRequestId                  *string
+	XShouldRetry                *string
 	XSpecgateAttempts           *string
 	XSpecgateUpstream           *string
 }
@@ -5282,6 +5285,13 @@ func ParseCreateCompletionResponse(rsp *http.Response) (*CreateCompletionRespons
 			}
 			headers.XRequestId = &value
 		}
+		if values := rsp.Header.Values("x-should-retry"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-should-retry", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XShouldRetry = &value
+		}
 		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "x-specgate-attempts", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -6078,6 +6088,13 @@ func ParseListModelsResponse(rsp *http.Response) (*ListModelsResponse, error) {
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-should-retry"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-should-retry", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XShouldRetry = &value
 		}
 		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
 			var value string
@@ -6962,6 +6979,13 @@ func ParseRetrieveModelResponse(rsp *http.Response) (*RetrieveModelResponse, err
 				return nil, err
 			}
 			headers.XRequestId = &value
+		}
+		if values := rsp.Header.Values("x-should-retry"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-should-retry", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XShouldRetry = &value
 		}
 		if values := rsp.Header.Values("x-specgate-attempts"); len(values) > 0 {
 			var value string

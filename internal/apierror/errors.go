@@ -118,6 +118,35 @@ func RateLimited(after time.Duration) *Error {
 	}
 }
 
+// LimitReached is a limit of the gateway's that a request does not fit into at present; message says which.
+func LimitReached(message string, after time.Duration) *Error {
+	e := RateLimited(after)
+	e.Message = message
+	return e
+}
+
+// LimitTooSmall is a request that asks for more than a limit of the gateway's ever grants: the SDKs are told
+// not to try again.
+func LimitTooSmall(message string, after time.Duration) *Error {
+	e := LimitReached(message, after)
+	e.Header["X-Should-Retry"] = []string{"false"}
+	return e
+}
+
+// QuotaSpent is a quota of a day or a month that is used up, for a time that no SDK waits out.
+func QuotaSpent(message string, after time.Duration) *Error {
+	e := LimitTooSmall(message, after)
+	e.Code = "insufficient_quota"
+	return e
+}
+
+// LimitsAway is a limiter that cannot be asked, where nothing passes without it.
+func LimitsAway(cause error) *Error {
+	e := unavailable("The gateway cannot look up its limits at present. Try again shortly.")
+	e.Cause = cause
+	return e
+}
+
 // Internal is a bug of ours.
 func Internal(cause error) *Error {
 	return &Error{

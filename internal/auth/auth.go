@@ -7,15 +7,18 @@ import (
 	"crypto/subtle"
 	"slices"
 	"strings"
+
+	"github.com/specgate/specgate/internal/limits"
 )
 
 // Grant is what the bearer of a token may do. An empty list binds the token to nothing: any
 // organization, project or model will do.
 type Grant struct {
-	Name          string   // what the log calls the bearer
-	Organizations []string // as the OpenAI-Organization header names them
-	Projects      []string // as the OpenAI-Project header names them
-	Models        []string // ids or patterns, in which * stands for any run of characters
+	Name          string         // what the log calls the bearer
+	Organizations []string       // as the OpenAI-Organization header names them
+	Projects      []string       // as the OpenAI-Project header names them
+	Models        []string       // ids or patterns, in which * stands for any run of characters
+	Scopes        []limits.Scope // whose limits hold for the bearer, from the narrowest to the widest
 }
 
 // Token is an accepted token: the SHA-256 of it, and its grant.
@@ -48,6 +51,9 @@ type Principal struct{ Grant *Grant }
 
 // Name is what the log calls the principal.
 func (p Principal) Name() string { return p.Grant.Name }
+
+// Scopes are those whose limits hold for the principal; none where nothing is limited.
+func (p Principal) Scopes() []limits.Scope { return p.Grant.Scopes }
 
 // MayActFor reports whether the principal may make requests for an organization; "" is none named.
 func (p Principal) MayActFor(organization string) bool {

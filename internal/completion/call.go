@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Principal is who makes a call, as far as handlers and the log care.
@@ -31,8 +32,39 @@ type Call struct {
 	ErrorCode string // the code of the error that was answered, if one was
 	Fault     string // the name of the fault that was injected, if one was
 
+	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited
+	Tokens     Tokens    // what was used, once it is over; zero where nobody counts
+	FirstToken time.Time // when the first chunk of a stream came that holds a choice; zero where none did, or nobody counts
+	Limits     Limits    // what is left of the caller's limits
+
 	Work *Work // what the backend has of the request at present; nil where nobody counts
 }
+
+// Limits are what is left of a caller's limits; the zero Limits are those that were not asked.
+type Limits struct {
+	Asked    bool
+	Requests Left
+	Tokens   Left
+}
+
+// Left is what is left of a limit. The zero Left is that of no limit.
+type Left struct {
+	Limit     int64
+	Remaining int64
+	Reset     time.Duration // until it is whole again
+}
+
+// Tokens are what a completion used.
+type Tokens struct {
+	Prompt     int64
+	Cached     int64 // of the prompt, those that the backend knew already
+	Completion int64
+	Reasoning  int64 // of the completion, those that were not for the caller
+	Reported   bool  // whether the backend said so; else Prompt and Completion are estimates
+}
+
+// Total is the tokens of the prompt and of the completion.
+func (t Tokens) Total() int64 { return t.Prompt + t.Completion }
 
 // Work counts the requests to a backend that are made of one request: one, or several where it was
 // split. It is shared by all of them.

@@ -23,6 +23,7 @@ func Default() Config {
 			MaxConcurrent: 4096,
 			HeaderTimeout: 10 * time.Second,
 			BodyTimeout:   30 * time.Second,
+			OnFailure:     "open",
 		},
 		Stream:   Stream{Keepalive: 15 * time.Second, WriteTimeout: 30 * time.Second},
 		Retry:    Retry{Attempts: 2, Budget: 0.1},
@@ -127,6 +128,16 @@ type Token struct {
 	Organizations []string `yaml:"organizations" doc:"The values of OpenAI-Organization that it may be used with. Empty means any."`
 	Projects      []string `yaml:"projects" doc:"The values of OpenAI-Project that it may be used with. Empty means any."`
 	Models        []string `yaml:"models" doc:"The model ids that it may use; an asterisk stands for any characters, slashes too. Empty means any."`
+	Limits        Quota    `yaml:"limits" doc:"What it may use (docs/limits.md)."`
+}
+
+// Quota is what a caller may use.
+type Quota struct {
+	Requests    int `yaml:"requests" doc:"Requests in any 60 seconds (429). 0 is no limit."`
+	Tokens      int `yaml:"tokens" doc:"Tokens in any 60 seconds, of prompts and completions (429). 0 is no limit."`
+	Parallel    int `yaml:"parallel" doc:"Completions at one time (429). 0 is no limit."`
+	DayTokens   int `yaml:"day_tokens" doc:"Tokens of a day, UTC (429). 0 is no limit."`
+	MonthTokens int `yaml:"month_tokens" doc:"Tokens of a calendar month, UTC (429). 0 is no limit."`
 }
 
 // Targeted are the names of the upstreams that a model has as a target.
@@ -213,6 +224,9 @@ type Limits struct {
 	MaxConcurrent int           `yaml:"max_concurrent" doc:"Requests at one time (503)."`
 	HeaderTimeout time.Duration `yaml:"header_timeout" doc:"For the headers of a request to arrive."`
 	BodyTimeout   time.Duration `yaml:"body_timeout" doc:"Without progress while a request body arrives (408)."`
+
+	Backend   Secret `yaml:"backend" env:"SPECGATE_LIMITS" doc:"Where the use of callers is counted against their limits: memory, or redis://HOST:PORT/DB (rediss:// over TLS) for several instances together. Empty is memory."`
+	OnFailure string `yaml:"on_failure" enum:"open,closed" doc:"What becomes of limited requests while Redis is away: open counts them in memory, closed refuses them (503)."`
 }
 
 // Stream is how streamed answers are written.

@@ -58,7 +58,7 @@ ops_listen: 127.0.0.1:2
 log: {level: debug, format: json}
 auth:
   tokens:
-    - {name: a, token: secret-a, organizations: [org-1], projects: [proj_1, proj_2], models: ["m*"]}
+    - {name: a, token: secret-a, organizations: [org-1], projects: [proj_1, proj_2], models: ["m*"], limits: {requests: 1, tokens: 2, parallel: 3, day_tokens: 4, month_tokens: 5}}
     - sha256: 0000000000000000000000000000000000000000000000000000000000000000
 upstreams:
   gpu:
@@ -83,7 +83,7 @@ retry: {attempts: 3, budget: 0.25, on_reset: true}
 breaker: {failures: 7, window: 1m, open: 2s}
 health: {interval: 0, timeout: 1s, path: /health}
 upstream: {expose: true, max_response: 1GiB, max_event: 2 MiB}
-limits: {body: 1024, inflight_bytes: 8KiB, max_concurrent: 7, header_timeout: 1s, body_timeout: 500ms}
+limits: {body: 1024, inflight_bytes: 8KiB, max_concurrent: 7, header_timeout: 1s, body_timeout: 500ms, backend: redis://h, on_failure: closed}
 stream: {keepalive: 0, write_timeout: 4s}
 shutdown: {delay: 5s, drain: 6s}
 h2c: true
@@ -96,7 +96,7 @@ tls: {cert_file: tls.crt, key_file: tls.key, min_version: 1.3}
 		TLS:       config.TLS{CertFile: "tls.crt", KeyFile: "tls.key", MinVersion: "1.3"},
 		Log:       config.Log{Level: "debug", Format: "json"},
 		Auth: config.Auth{Tokens: []config.Token{
-			{Name: "a", Token: config.NewSecret("secret-a"), Organizations: []string{"org-1"}, Projects: []string{"proj_1", "proj_2"}, Models: []string{"m*"}},
+			{Name: "a", Token: config.NewSecret("secret-a"), Organizations: []string{"org-1"}, Projects: []string{"proj_1", "proj_2"}, Models: []string{"m*"}, Limits: config.Quota{Requests: 1, Tokens: 2, Parallel: 3, DayTokens: 4, MonthTokens: 5}},
 			{Name: "token-2", SHA256: config.NewSecret(strings.Repeat("0", 64))},
 		}},
 		Upstreams: map[string]config.Backend{"gpu": {
@@ -116,7 +116,7 @@ tls: {cert_file: tls.crt, key_file: tls.key, min_version: 1.3}
 		Breaker:  config.Breaker{Failures: 7, Window: time.Minute, Open: 2 * time.Second},
 		Health:   config.Health{Timeout: time.Second, Path: "/health"},
 		Upstream: config.Upstream{Expose: true, MaxResponse: 1 << 30, MaxEvent: 2 << 20},
-		Limits:   config.Limits{Body: 1024, InflightBytes: 8192, MaxConcurrent: 7, HeaderTimeout: time.Second, BodyTimeout: 500 * time.Millisecond},
+		Limits:   config.Limits{Body: 1024, InflightBytes: 8192, MaxConcurrent: 7, HeaderTimeout: time.Second, BodyTimeout: 500 * time.Millisecond, Backend: config.NewSecret("redis://h"), OnFailure: "closed"},
 		Stream:   config.Stream{WriteTimeout: 4 * time.Second},
 		Shutdown: config.Shutdown{Delay: 5 * time.Second, Drain: 6 * time.Second},
 	}

@@ -19,7 +19,8 @@ const (
 
 // decidedHere are the settings that nobody outside this package reads, each with what it does all the same.
 var decidedHere = map[string]string{
-	"Faults.Allow": "Validate lets faults.file be used where it is true",
+	"Faults.Allow":   "Validate lets faults.file be used where it is true",
+	"Limits.Backend": "Redis is its address, where it has one",
 }
 
 // A setting that nothing reads is a promise that nothing keeps.

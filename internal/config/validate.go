@@ -27,6 +27,7 @@ func (c Config) problems() []Problem {
 	k.models(c)
 	k.retries(c)
 	k.limits(c)
+	k.counted(c)
 	k.faults(c)
 	rank := map[string]int{}
 	for i, f := range fieldsOf(reflect.TypeFor[Config]()) {

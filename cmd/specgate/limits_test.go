@@ -1,0 +1,310 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/specgate/specgate/internal/fakebackend"
+)
+
+// limitedTo is the settings of a gateway whose one caller has limits, in flow style.
+func limitedTo(limits string) string {
+	return "auth:\n  tokens: [{name: caller, token: " + testToken + ", limits: {" + limits + "}}]\n"
+}
+
+// withUsage is an answer whose backend counts tokens.
+func withUsage(prompt, completion int) string {
+	usage := fmt.Sprintf(`,"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}`, prompt, completion, prompt+completion)
+	return strings.TrimSuffix(answered, "}") + usage
+}
+
+// left is what an answer says is left: «limit remaining» of requests, then of tokens.
+func (a answer) left() string {
+	var all []string
+	for _, name := range []string{"limit-requests", "remaining-requests", "limit-tokens", "remaining-tokens"} {
+		if value := a.header.Get("x-ratelimit-" + name); value != "" {
+			all = append(all, value)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// mustLeave fails the test where an answer is not as it should be.
+func (a answer) mustLeave(t *testing.T, status int, left string) {
+	t.Helper()
+	if a.status != status || a.left() != left {
+		t.Errorf("got %d and %q left, want %d and %q: %s", a.status, a.left(), status, left, abridged(a.body))
+	}
+}
+
+// eachCounting runs a test with limits that are counted in memory, and in Redis.
+func eachCounting(t *testing.T, test func(t *testing.T, more string)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, "")
+	})
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		url := os.Getenv("SPECGATE_TEST_REDIS")
+		if url == "" {
+			t.Skip("SPECGATE_TEST_REDIS is not set")
+		}
+		test(t, "limits: {backend: '"+url+"'}\n")
+	})
+}
+
+// unique is the settings for a token that no other test has, whose use Redis would know.
+func unique(t *testing.T, settings string) string {
+	t.Helper()
+	return strings.Replace(settings, "name: caller", fmt.Sprintf("name: %q", t.Name()+strconv.FormatInt(time.Now().UnixNano(), 36)), 1)
+}
+
+// Every answer says what is left, and not what a backend says of its own limits.
+func TestLimitsAreToldOnEveryAnswer(t *testing.T) {
+	t.Parallel()
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		g := startWith(t, unique(t, limitedTo("requests: 7, tokens: 1000")+more), func(c *fakebackend.Conn, r *fakebackend.Request) {
+			switch {
+			case r.Method == "GET":
+				fakebackend.JSON(200, `{"object":"list","data":[]}`, "x-ratelimit-limit-requests: 1")(c, r)
+			case strings.Contains(string(r.Body), "broken"):
+				fakebackend.JSON(400, `{"error":{"message":"no"}}`, "x-ratelimit-limit-requests: 1", "x-ratelimit-reset-tokens: 1s")(c, r)
+			case strings.Contains(string(r.Body), "stream"):
+				fakebackend.Events(whole)(c, r)
+			default:
+				fakebackend.JSON(200, withUsage(1, 9), "x-ratelimit-limit-requests: 1", "x-ratelimit-reset-tokens: 1s")(c, r)
+			}
+		})
+		g.in(t).complete(plainBody, "Authorization: Bearer sg-nobody").mustLeave(t, 401, "")
+		got := g.complete(plainBody)
+		got.mustLeave(t, 200, "7 6 1000 983") // 1 for the prompt and 16 by default
+		for _, name := range []string{"requests", "tokens"} {
+			reset, err := time.ParseDuration(got.header.Get("x-ratelimit-reset-" + name))
+			if err != nil || reset < 59*time.Second || reset > 61*time.Second {
+				t.Errorf("the limit of %s is whole after %v, %v", name, reset, err)
+			}
+		}
+		g.complete(`{"model":"m"}`).mustLeave(t, 422, "7 5 1000 990")
+		g.send("GET", "/v1/models", "").mustLeave(t, 200, "7 4 1000 990")
+		g.complete(`{"model":"m","prompt":"broken","max_tokens":40}`).mustLeave(t, 400, "7 3 1000 948")
+		g.complete(streamed).mustLeave(t, 200, "7 2 1000 973")
+		g.send("GET", "/v1/models/none", "").mustLeave(t, 404, "7 1 1000 987")
+		g.complete("{").mustLeave(t, 422, "7 0 1000 987")
+		for _, refused := range []answer{g.complete(plainBody), g.complete("{"), g.send("GET", "/v1/models", "")} {
+			refused.mustLeave(t, 429, "7 0 1000 987")
+			e := refused.error(t)
+			after, err := strconv.Atoi(refused.header.Get("Retry-After"))
+			if err != nil || after < 50 || after > 61 || e.Code == nil || *e.Code != "rate_limit_exceeded" || !strings.Contains(e.Message, "limit of 7 requests a minute of this token") {
+				t.Errorf("after %d: %+v", after, e)
+			}
+		}
+	})
+}
+
+// What was reserved and not used is there for the next request, whoever says what was used.
+func TestLimitsAreSettled(t *testing.T) {
+	t.Parallel()
+	const (
+		asked   = `{"model":"m","prompt":"x","max_tokens":999}`
+		askedIn = `{"model":"m","prompt":"x","max_tokens":999,"stream":true`
+		ended   = `{` + names + `,"choices":[],"usage":` + someUsage + `}`
+	)
+	for name, test := range map[string]struct {
+		request string
+		reply   fakebackend.Reply
+		used    int
+	}{
+		"reported":             {asked, fakebackend.JSON(200, withUsage(3, 7)), 10},
+		"not reported":         {asked, fakebackend.JSON(200, answered), 1 + 2}, // « there» is 6 bytes
+		"zeros":                {asked, fakebackend.JSON(200, withUsage(0, 0)), 1 + 2},
+		"details":              {asked, fakebackend.JSON(200, strings.Replace(withUsage(30, 7), `"total`, `"prompt_tokens_details":{"cached_tokens":20},"total`, 1)), 37},
+		"refused":              {asked, fakebackend.JSON(500, `{}`), 0},
+		"broken":               {asked, fakebackend.Reset(""), 0},
+		"stream that reports":  {askedIn + `}`, fakebackend.Events(fakebackend.Data(first, last, ended, "[DONE]")), 5},
+		"stream that was told": {askedIn + `,"stream_options":{"include_usage":true}}`, fakebackend.Events(fakebackend.Data(first, last, ended, "[DONE]")), 5},
+		"stream of llama.cpp":  {askedIn + `}`, fakebackend.Events(fakebackend.Data(first, piece(" b", `"stop"`, `,"usage":`+someUsage), "[DONE]")), 5},
+		"stream without":       {askedIn + `}`, fakebackend.Events(whole), 1 + 2},
+		"stream with echo":     {askedIn + `,"echo":true}`, fakebackend.Events(fakebackend.Data(first, last, "[DONE]")), 1 + 1},
+		"stream that breaks":   {askedIn + `}`, fakebackend.Events(fakebackend.Data(first)), 1 + 1},
+		"stream that is none":  {askedIn + `}`, fakebackend.JSON(200, withUsage(3, 7)), 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachCounting(t, func(t *testing.T, more string) {
+				t.Helper()
+				g := startWith(t, unique(t, limitedTo("tokens: 1000")+more), test.reply, fakebackend.JSON(200, answered))
+				req := g.request(t.Context(), "POST", completions, strings.NewReader(test.request))
+				if got := g.do(req); got.left() != "1000 0" {
+					t.Errorf("%q is left while it runs", got.left())
+				}
+				g.in(t).complete(`{"model":"m","prompt":"","max_tokens":0}`).mustLeave(t, 200, fmt.Sprint("1000 ", 1000-test.used))
+			})
+		})
+	}
+}
+
+// The usage is asked for where the caller did not, for it is needed; the caller then sees none of it.
+func TestUsageIsAskedFor(t *testing.T) {
+	t.Parallel()
+	const ended = `{` + names + `,"choices":[],"usage":` + someUsage + `}`
+	for request, forwarded := range map[string]string{
+		`{"model":"m","prompt":"x","stream":true}`:                                                       `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true}}`,
+		`{"stream_options": null ,"model":"m","prompt":"x","stream":true}`:                               `{"stream_options": {"include_usage":true} ,"model":"m","prompt":"x","stream":true}`,
+		`{"model":"m","prompt":"x","stream":true,"stream_options":{ }}`:                                  `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true }}`,
+		`{"model":"m","prompt":"x","stream":true,"stream_options":{"include_obfuscation":false,"x":1}}`:  `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false,"x":1}}`,
+		`{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage": false,"x":[1.0]}}`:   `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage": true,"x":[1.0]}}`,
+		`{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true}, "top_k":1e2 }`: `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true}, "top_k":1e2 }`,
+	} {
+		g := startWith(t, limitedTo("day_tokens: 1000"), fakebackend.Events(fakebackend.Data(first, last, ended, "[DONE]")))
+		want := whole
+		if request == forwarded {
+			want = fakebackend.Data(first, last, ended, "[DONE]")
+		}
+		if got := g.complete(request); got.body != want {
+			t.Errorf("%s\ngot  %s", request, got.body)
+		}
+		if diff := cmp.Diff(forwarded, string(g.backend.Requests()[0].Body)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", request, diff)
+		}
+	}
+}
+
+// Where tokens are not limited, nothing is changed of a request, and nothing is reserved.
+func TestNothingIsChangedForOtherLimits(t *testing.T) {
+	t.Parallel()
+	g := startWith(t, limitedTo("requests: 5, parallel: 2"), fakebackend.Events(whole))
+	g.complete(streamed).mustLeave(t, 200, "5 4")
+	if got := string(g.backend.Requests()[0].Body); got != streamed {
+		t.Errorf("the backend got %s", got)
+	}
+}
+
+// The estimate is that of all prompts and of all choices.
+func TestTokensAreReserved(t *testing.T) {
+	t.Parallel()
+	g := startWith(t, limitedTo("tokens: 100000"), fakebackend.JSON(503, `{}`))
+	for request, reserved := range map[string]int{
+		`"prompt":"x"`:                                          1 + 16,
+		`"prompt":""`:                                           16,
+		`"prompt":null,"max_tokens":null`:                       16,
+		`"prompt":"0123456789","max_tokens":5`:                  4 + 5,
+		`"prompt":"x","max_tokens":0`:                           1,
+		`"prompt":[]`:                                           16,
+		`"prompt":["abc", "defg"],"max_tokens":10`:              1 + 2 + 20,
+		`"prompt":[1,2,3],"max_tokens":10`:                      3 + 10,
+		`"prompt":[[1,2,3],[ 4 ,5]],"max_tokens":10`:            5 + 20,
+		`"prompt":"x","n":3,"max_tokens":10`:                    1 + 30,
+		`"prompt":["x","y"],"n":3.0,"max_tokens":1e1`:           2 + 60,
+		`"prompt":"x","n":2,"best_of":5,"max_tokens":10`:        1 + 50,
+		`"prompt":"abc","suffix":"defghi","max_tokens":1`:       1 + 2 + 1,
+		`"prompt":["a\\n,[","b"],"max_tokens":1`:                2 + 1 + 2,
+		`"prompt":"x","max_tokens":1,"stop":["x"],"top_k":5000`: 2,
+	} {
+		g.complete(`{"model":"m",`+request+`}`).mustLeave(t, 503, fmt.Sprint("100000 ", 100000-reserved))
+	}
+	got := g.complete(`{"model":"m","prompt":"x","max_tokens":9223372036854775807,"n":128}`)
+	got.mustLeave(t, 429, "100000 100000")
+	if e := got.error(t); got.header.Get("X-Should-Retry") != "false" || !strings.Contains(e.Message, "more than the limit of 100000 tokens a minute of this token") {
+		t.Errorf("%v %+v", got.header, e)
+	}
+}
+
+// Requests that are refused reach no backend and take nothing.
+func TestQuotas(t *testing.T) {
+	t.Parallel()
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		for _, period := range []string{"day", "month"} {
+			g := startWith(t, unique(t, limitedTo(period+"_tokens: 100, requests: 9")+more), fakebackend.JSON(200, withUsage(50, 40)))
+			g.complete(plainBody).mustLeave(t, 200, "9 8 100 83")
+			for range 2 {
+				got := g.complete(plainBody)
+				got.mustLeave(t, 429, "9 8 100 10")
+				after, err := strconv.Atoi(got.header.Get("Retry-After"))
+				e := got.error(t)
+				if err != nil || after < 1 || e.Code == nil || *e.Code != "insufficient_quota" || got.header.Get("X-Should-Retry") != "false" || !strings.Contains(e.Message, "100 tokens a "+period) {
+					t.Errorf("%v %+v", got.header, e)
+				}
+			}
+			g.complete(`{"model":"m","prompt":"x","max_tokens":9}`).mustLeave(t, 200, "9 7 100 0")
+			if n := len(g.backend.Requests()); n != 2 {
+				t.Errorf("the backend got %d requests", n)
+			}
+		}
+	})
+}
+
+// One more than may run is refused, and passes once one is over, however it ended. One who left has used what
+// was generated for him.
+func TestParallelRequests(t *testing.T) {
+	t.Parallel()
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		at := awaited{make(chan string, 1), make(chan string, 1)}
+		replies := script{
+			"leaves": at.leaver(beginStream(fakebackend.Data(first, first, first))),
+			"plain":  fakebackend.JSON(200, answered), "stream": fakebackend.Events(whole), "broken": fakebackend.Reset(""),
+		}
+		g := startWith(t, unique(t, limitedTo("parallel: 1, tokens: 1000")+more), replies.reply)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		resp, err := g.client.Do(g.request(ctx, "POST", completions, strings.NewReader(streamed), "X-Request-Id: leaves"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if _, err := io.ReadFull(resp.Body, make([]byte, len(fakebackend.Data(first, first, first)))); err != nil {
+			t.Fatal(err)
+		}
+		got := g.complete(plainBody)
+		got.mustLeave(t, 429, "1000 983")
+		if e := got.error(t); got.header.Get("Retry-After") != "1" || *e.Code != "rate_limit_exceeded" || !strings.Contains(e.Message, "1 requests at one time") {
+			t.Errorf("%v %+v", got.header, e)
+		}
+		g.complete("{").mustLeave(t, 422, "1000 983") // takes nobody's place
+		leave()
+		<-at.gone
+		for end := deadline(); got.status == 429 && time.Now().Before(end); {
+			got = g.complete(plainBody, "X-Request-Id: plain")
+		}
+		got.mustLeave(t, 200, "1000 979") // 1 and 3 used, 17 reserved
+		g.complete(plainBody, "X-Request-Id: broken").mustLeave(t, 502, "1000 976")
+		g.complete(streamed, "X-Request-Id: stream").mustLeave(t, 200, "1000 976")
+		g.complete(plainBody, "X-Request-Id: plain").mustLeave(t, 200, "1000 973")
+	})
+}
+
+// While Redis is away, each instance counts for itself, or nothing that is limited passes.
+func TestRedisIsAway(t *testing.T) {
+	t.Parallel()
+	l := listenAnywhere(t)
+	address := l.Addr().String()
+	_ = l.Close()
+	for failure, want := range map[string][]int{"open": {200, 200, 429}, "closed": {503, 503, 503}} {
+		t.Run(failure, func(t *testing.T) {
+			t.Parallel()
+			g := startWith(t, limitedTo("requests: 2")+"limits: {backend: 'redis://:hidden@"+address+"', on_failure: "+failure+"}\n", fakebackend.JSON(200, answered))
+			for _, status := range want {
+				got := g.complete(plainBody)
+				if got.status != status || status == 503 && (got.code(t) != "unavailable" || got.header.Get("Retry-After") != "1") {
+					t.Errorf("got %d, want %d: %s", got.status, status, got.body)
+				}
+			}
+			g.log.await(t, `"msg":"Redis is away, which counts limits"`, `"on_failure":"`+failure+`"`)
+			g.mustCount("specgate_limits_away", "1")
+			if all := g.log.String(); strings.Contains(all, "hidden") || strings.Count(all, "Redis is away") != 1 {
+				t.Errorf("logged:\n%s", all)
+			}
+		})
+	}
+}

@@ -1,0 +1,49 @@
+package config
+
+import "net/url"
+
+// Limited reports whether any token has limits.
+func (c Config) Limited() bool {
+	for _, t := range c.Auth.Tokens {
+		if t.Limits != (Quota{}) {
+			return true
+		}
+	}
+	return false
+}
+
+// Redis is the address where the use of callers is counted; empty where that is in memory.
+func (l Limits) Redis() string {
+	if backend := l.Backend.Reveal(); backend != "memory" {
+		return backend
+	}
+	return ""
+}
+
+// counted checks what callers may use, and where that is counted. No address is repeated: it may hold a
+// password.
+func (k *checks) counted(c Config) {
+	for i, t := range c.Auth.Tokens {
+		for _, limit := range []struct {
+			name  string
+			value int
+		}{
+			{"requests", t.Limits.Requests},
+			{"tokens", t.Limits.Tokens},
+			{"parallel", t.Limits.Parallel},
+			{"day_tokens", t.Limits.DayTokens},
+			{"month_tokens", t.Limits.MonthTokens},
+		} {
+			if limit.value < 0 {
+				k.add(join(join(place("auth.tokens", i), "limits"), limit.name), "is negative: give the most that is allowed, or 0 for no limit")
+			}
+		}
+	}
+	address := c.Limits.Redis()
+	if address == "" || address == redacted { // which is refused as such
+		return
+	}
+	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "redis" && u.Scheme != "rediss" {
+		k.add("limits.backend", "must be memory, or an address such as redis://127.0.0.1:6379/0")
+	}
+}

@@ -1,0 +1,64 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/specgate/specgate/internal/config"
+)
+
+func TestLimitsOfCallers(t *testing.T) {
+	t.Parallel()
+	for backend, want := range map[string]string{
+		"": "", "memory": "", "redis://127.0.0.1:6379/0": "", "rediss://user:hidden@redis.example:6380": "",
+		"redis":           "limits.backend must be memory, or an address such as redis://127.0.0.1:6379/0",
+		"http://hidden/0": "limits.backend must be memory",
+		"redis://":        "limits.backend must be memory",
+		"redis://hid den": "limits.backend must be memory",
+		"[redacted]":      "limits.backend is [redacted]",
+	} {
+		c := valid()
+		c.Limits.Backend = config.NewSecret(backend)
+		err := c.Validate()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hid")) {
+			t.Errorf("%q: %v, want %q", backend, err, want)
+		}
+		if redis := c.Limits.Redis(); (redis == "") != (backend == "" || backend == "memory") {
+			t.Errorf("%q is counted at %q", backend, redis)
+		}
+	}
+	c := valid()
+	c.Auth.Tokens = []config.Token{token("a"), token("b")}
+	if c.Limited() {
+		t.Error("nobody has limits")
+	}
+	c.Auth.Tokens[1].Limits = config.Quota{Requests: -1, Tokens: 5, MonthTokens: -7}
+	c.Limits.OnFailure = "half"
+	err := c.Validate()
+	for _, want := range []string{
+		"auth.tokens[1].limits.requests is negative", "auth.tokens[1].limits.month_tokens is negative", `limits.on_failure is "half"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if !c.Limited() {
+		t.Error("one has limits")
+	}
+}
+
+func TestLimitsFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"SPECGATE_LIMITS": "redis://:hidden@127.0.0.1:6379/0"}
+	c, err := config.Load("", nil, func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Limits.Redis() != env["SPECGATE_LIMITS"] || !strings.Contains(strings.Join(c.Notices, "\n"), "no token has limits") || strings.Contains(string(printed), "hidden") {
+		t.Errorf("%q, notices %q\n%s", c.Limits.Redis(), c.Notices, printed)
+	}
+}

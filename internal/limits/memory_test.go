@@ -1,0 +1,136 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+type seed map[string][2]int64
+
+func (s seed) Used(_ context.Context, scope string, _ time.Time) (day, month int64, err error) {
+	used, ok := s[scope]
+	if !ok {
+		return 0, 0, errors.New("the store is away")
+	}
+	return used[0], used[1], nil
+}
+
+// A process that starts goes on from what was used before.
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{T: t, Limiter: NewMemory(seed{"key": {90, 900}})}
+		s := only(Limits{DayTokens: 100, MonthTokens: 1000})
+		b.must(b.take(11, s), "day of key")
+		b.must(b.take(10, s), "").Settle(t.Context(), 5)
+		b.must(b.take(6, s), "day of key")
+		time.Sleep(24 * time.Hour)
+		b.must(b.take(95, s), "")
+		b.must(b.take(1, s), "month of key")
+		if _, err := b.Take(t.Context(), []Scope{{"other", Limits{DayTokens: 1}}}, 0); err == nil {
+			t.Error("what was used is not known, and nobody is told")
+		}
+		b.must(b.take(0, Scope{"other", Limits{Requests: 1}}), "")
+	})
+}
+
+// What says nothing any more is forgotten.
+func TestAccountsAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMemory(nil)
+		b := &bench{T: t, Limiter: m}
+		for i := range 1000 {
+			b.take(1, Scope{fmt.Sprint("key", i), Limits{Requests: 5, Tokens: 5, Parallel: 1}}).Settle(t.Context(), 1)
+		}
+		b.take(0, Scope{"quota", Limits{DayTokens: 10, Tokens: 5}}).Settle(t.Context(), 5)
+		b.take(0, Scope{"runs", Limits{Tokens: 5}})
+		time.Sleep(span + step)
+		for range 100 {
+			b.take(0, Scope{"now", Limits{Requests: 1000}}).Settle(t.Context(), 0)
+			time.Sleep(step)
+		}
+		if m.accounts["quota"] == nil || m.accounts["runs"] == nil || len(m.accounts) != 3 {
+			t.Errorf("%d accounts are kept", len(m.accounts))
+		}
+	})
+}
+
+// What is away is asked again by one request a second, and others count elsewhere at once.
+func TestAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := &relay{Limiter: NewMemory(nil)}
+		var told []error
+		b := &bench{T: t, Limiter: NewAway(asked, NewMemory(nil), func(err error) { told = append(told, err) })}
+		s := only(Limits{Requests: 5})
+		b.must(b.take(0, s), "")
+		asked.cut = true
+		for range 5 {
+			b.must(b.take(0, s), "")
+		}
+		b.must(b.take(0, s), "requests of key")
+		if asked.asked != 2 {
+			t.Errorf("it was asked %d times", asked.asked)
+		}
+		time.Sleep(rest)
+		b.must(b.take(0, s), "requests of key")
+		b.must(b.take(0, s), "requests of key")
+		asked.cut = false
+		time.Sleep(rest)
+		for range 4 {
+			b.must(b.take(0, s), "")
+		}
+		b.must(b.take(0, s), "requests of key")
+		if asked.asked != 8 || len(told) != 2 || !errors.Is(told[0], errCut) || told[1] != nil {
+			t.Errorf("asked %d times, told %v", asked.asked, told)
+		}
+	})
+}
+
+func TestAwayAndClosed(t *testing.T) {
+	t.Parallel()
+	a := NewAway(&relay{Limiter: NewMemory(nil), cut: true}, nil, func(error) {})
+	for range 2 {
+		if _, err := a.Take(t.Context(), []Scope{only(Limits{Requests: 5})}, 0); !errors.Is(err, ErrAway) {
+			t.Error(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	told := false
+	b := NewAway(cutWith{ctx}, nil, func(error) { told = true })
+	if _, err := b.Take(ctx, nil, 0); !errors.Is(err, context.Canceled) || told {
+		t.Errorf("a caller who left: %v, told %v", err, told)
+	}
+}
+
+type cutWith struct{ ctx context.Context }
+
+func (c cutWith) Take(context.Context, []Scope, int64) (*Grant, error) { return nil, c.ctx.Err() }
+func (c cutWith) Close() error                                         { return nil }
+
+func BenchmarkTake(b *testing.B) {
+	all := Limits{Requests: 1 << 40, Tokens: 1 << 40, Parallel: 1 << 30, DayTokens: 1 << 40, MonthTokens: 1 << 40}
+	scopes := []Scope{{"key", all}, {"project", all}, {"org", all}}
+	for name, open := range map[string]func() Limiter{
+		"memory": func() Limiter { return NewMemory(nil) },
+		"redis":  func() Limiter { return newRedis(b) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			l := open()
+			b.ReportAllocs()
+			for b.Loop() {
+				g, err := l.Take(b.Context(), scopes, 100)
+				if err != nil || g.Refused != nil {
+					b.Fatal(g, err)
+				}
+				g.Settle(b.Context(), 90)
+			}
+		})
+	}
+}

@@ -1,0 +1,151 @@
+package limits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// spy notes the commands that Redis gets.
+type spy struct {
+	mu       sync.Mutex
+	commands []string
+	keys     []string
+}
+
+func (s *spy) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (s *spy) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (s *spy) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		s.mu.Lock()
+		s.commands = append(s.commands, cmd.Name())
+		if args := cmd.Args(); strings.HasPrefix(cmd.Name(), "eval") {
+			for _, key := range args[3 : 3+args[2].(int)] {
+				s.keys = append(s.keys, fmt.Sprint(key))
+			}
+		}
+		s.mu.Unlock()
+		return next(ctx, cmd)
+	}
+}
+
+// However many scopes and limits there are, Redis is asked once; a cluster has all keys at one place, and none
+// outlives its use.
+func TestOneQuestion(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	r := b.Limiter.(*Redis)
+	b.must(b.take(1, only(Limits{Requests: 1})), "").Settle(b.Context(), 1) // Redis has the script from here on
+	watch := &spy{}
+	r.client.AddHook(watch)
+	all := Limits{Requests: 10, Tokens: 10, Parallel: 10, DayTokens: 10, MonthTokens: 10}
+	g := b.must(b.take(1, Scope{"key", all}, Scope{"project", all}, Scope{"org", all}), "")
+	if got := strings.Join(watch.commands, " "); got != "evalsha" {
+		t.Errorf("Redis was asked %s", got)
+	}
+	if len(watch.keys) != 6 {
+		t.Errorf("%d keys", len(watch.keys))
+	}
+	for _, key := range watch.keys {
+		if !strings.Contains(key, "{"+b.id("org")+"}") {
+			t.Errorf("%s is kept elsewhere than the others", key)
+		}
+		if ttl := r.client.PTTL(b.Context(), key).Val(); ttl <= 0 {
+			t.Errorf("%s has %v to live", key, ttl)
+		}
+	}
+	g.Settle(b.Context(), 1)
+}
+
+// The places of an instance that is gone are free after the lease; those of one that lives are not.
+func TestPlacesOfTheDead(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	s := only(Limits{Parallel: 2})
+	dead := newRedis(t)
+	dead.now = b.Limiter.(*Redis).now
+	if g, err := dead.Take(b.Context(), []Scope{{b.id("key"), s.Limits}}, 0); err != nil || g.Refused != nil {
+		t.Fatal(g, err)
+	}
+	b.must(b.take(0, s), "")
+	b.must(b.take(0, s), "parallel of key")
+	b.sleep(lease / 3)
+	b.beat()
+	b.sleep(lease - lease/3)
+	b.must(b.take(0, s), "")
+	b.must(b.take(0, s), "parallel of key")
+}
+
+// In production the time is the server's.
+func TestTimeOfTheServer(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	scopes := []Scope{{t.Name() + r.instance, Limits{Requests: 1, DayTokens: 5}}}
+	g, err := r.Take(t.Context(), scopes, 5)
+	if err != nil || g.Refused != nil {
+		t.Fatal(g, err)
+	}
+	reset, day := g.Status.Requests.Reset, g.Status.Tokens.Reset
+	if reset < time.Minute || reset > time.Minute+step || day <= 0 || day > 24*time.Hour {
+		t.Errorf("%+v", g.Status)
+	}
+	if g, err = r.Take(t.Context(), scopes, 0); err != nil || g.Refused == nil || g.Refused.Kind != Requests {
+		t.Error(g, err)
+	}
+}
+
+func TestMonthsOfTheScript(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	s := only(Limits{MonthTokens: 1})
+	for range 60 { // five years
+		b.must(b.take(1, s), "")
+		b.sleep(b.must(b.take(1, s), "month of key").Refused.Wait - time.Millisecond)
+		b.must(b.take(1, s), "month of key")
+		b.sleep(time.Millisecond)
+	}
+}
+
+// relay stands between an instance and Redis, and can be cut.
+type relay struct {
+	Limiter
+	cut   bool
+	asked int
+}
+
+var errCut = errors.New("cut")
+
+func (r *relay) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant, error) {
+	r.asked++
+	if r.cut {
+		return nil, errCut
+	}
+	return r.Limiter.Take(ctx, scopes, tokens)
+}
+
+// A Redis that does not answer costs its callers no more than one of them, once a while, has to wait.
+func TestRedisOutOfReach(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	r := NewRedis(redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1}))
+	defer func() { _ = r.Close() }()
+	if g, err := r.Take(t.Context(), []Scope{only(Limits{Requests: 1})}, 0); err == nil {
+		t.Errorf("%+v", g)
+	}
+}

@@ -1,0 +1,90 @@
+-- Takes one request and some tokens from all scopes, or nothing from any; as Memory does.
+-- KEYS: of each scope a hash (window, day, month), and a sorted set (leases).
+-- ARGV: the time in ms, '' for the server's; tokens; the id of a lease, and how long it holds in ms; then
+--   of each scope its limits: requests, tokens, parallel, tokens of a day and of a month; 0 is none.
+-- Returns: 1 if it was taken, the time, the step, the day, the month; then of each scope the requests in the
+--   window, ms until they fit, ms until none counts; the same of tokens; running; used of day and of month.
+local tokens, lease, holds = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local day = math.floor(now / 86400000)
+
+-- The month by its number, from the day: years begin in March, so that the leap day is their last.
+local function month_of(days)
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  return (era * 400 + yoe) * 12 + mp + 2
+end
+local month = month_of(day)
+
+local function read(key)
+  local newest = advance(key)
+  local v = redis.call('HMGET', key, 'r', 't', 'ru', 'tu', 'd', 'D', 'm', 'M')
+  return {
+    newest = newest, r = tonumber(v[1]) or 0, t = tonumber(v[2]) or 0, ru = tonumber(v[3]), tu = tonumber(v[4]),
+    day = tonumber(v[5]) == day and tonumber(v[6]) or 0, month = tonumber(v[7]) == month and tonumber(v[8]) or 0,
+  }
+end
+
+-- wait is how long it takes until n of a window have left it.
+local function wait(key, h, prefix, n)
+  local fields = {}
+  for s = h.newest - STEPS + 1, h.newest do fields[#fields + 1] = prefix .. (s % STEPS) end
+  local counts = redis.call('HMGET', key, unpack(fields))
+  for i = 1, STEPS - 1 do
+    n = n - (tonumber(counts[i]) or 0)
+    if n <= 0 then return leaves(h.newest - STEPS + i) end
+  end
+  return leaves(h.newest)
+end
+
+local function window(reply, key, h, prefix, limit, ask)
+  local sum, used = h[prefix], h[prefix .. 'u']
+  local over = sum + ask - limit
+  reply[#reply + 1] = sum
+  reply[#reply + 1] = limit > 0 and over > 0 and wait(key, h, prefix, over) or 0
+  reply[#reply + 1] = sum > 0 and leaves(used) or 0
+  return limit > 0 and ask > 0 and over > 0
+end
+
+local scopes, reply, refused = {}, {1, now, present, day, month}, false
+for i = 1, #KEYS / 2 do
+  local key, running, l, places = KEYS[2 * i - 1], KEYS[2 * i], {}, 0
+  for j = 1, 5 do l[j] = tonumber(ARGV[5 * i - 1 + j]) end
+  local h = read(key)
+  if l[3] > 0 then
+    redis.call('ZREMRANGEBYSCORE', running, '-inf', now)
+    places = redis.call('ZCARD', running)
+  end
+  if window(reply, key, h, 'r', l[1], 1) then refused = true end
+  if window(reply, key, h, 't', l[2], tokens) then refused = true end
+  if l[3] > 0 and places + 1 > l[3] then refused = true end
+  if tokens > 0 and (l[4] > 0 and h.day + tokens > l[4] or l[5] > 0 and h.month + tokens > l[5]) then refused = true end
+  reply[#reply + 1] = places
+  reply[#reply + 1] = h.day
+  reply[#reply + 1] = h.month
+  scopes[i] = {key = key, running = running, h = h, l = l}
+end
+
+local function take(s)
+  local key, h, l = s.key, s.h, s.l
+  if l[1] > 0 then add(key, 'r', h.newest, 1) end
+  if l[2] > 0 and tokens > 0 then add(key, 't', h.newest, tokens) end
+  if l[3] > 0 then
+    redis.call('ZADD', s.running, now + holds, lease)
+    keep(s.running, holds)
+  end
+  if l[4] > 0 or l[5] > 0 then
+    redis.call('HSET', key, 'd', day, 'D', h.day + tokens, 'm', month, 'M', h.month + tokens)
+    keep(key, 32 * 86400000)
+  end
+end
+
+for _, s in ipairs(scopes) do
+  if not refused then take(s) end
+  keep(s.key, 2 * STEPS * STEP)
+end
+if refused then reply[1] = 0 end
+return reply

@@ -1,0 +1,210 @@
+package meter
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/contract"
+	"github.com/specgate/specgate/internal/limits"
+)
+
+// caller has limits.
+type caller []limits.Scope
+
+func (caller) Name() string             { return "caller" }
+func (caller) MayUse(string) bool       { return true }
+func (c caller) Scopes() []limits.Scope { return c }
+
+// backend answers with what it is made of.
+type backend struct {
+	Backend
+	complete func(ctx context.Context, req *completion.Request) (*completion.Answer, error)
+}
+
+func (b backend) Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
+	return b.complete(ctx, req)
+}
+
+// chunks is a stream of some chunks, which waits before each.
+type chunks struct {
+	rest   []string
+	wait   func()
+	closed int
+}
+
+func (c *chunks) BeforeWait(f func()) bool {
+	c.wait = f
+	return true
+}
+
+func (c *chunks) Next() ([]byte, error) {
+	if c.wait != nil {
+		c.wait()
+	}
+	if len(c.rest) == 0 {
+		return nil, io.EOF
+	}
+	chunk := c.rest[0]
+	c.rest = c.rest[1:]
+	return []byte(chunk), nil
+}
+
+func (c *chunks) Close() error {
+	c.closed++
+	return nil
+}
+
+func request(t *testing.T, body string) *completion.Request {
+	t.Helper()
+	doc, err := contract.Load(gen.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := contract.Compile(doc.Components.Schemas["CompletionRequest"], completion.Facts()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := completion.Read([]byte(body), program.Check)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+const (
+	asked   = `{"model":"m","prompt":"123456","max_tokens":50}`
+	askedIn = `{"model":"m","prompt":"123456","max_tokens":50,"stream":true}`
+	chunk   = `{"choices":[{"text":"abcdef","index":0,"logprobs":null,"finish_reason":null}]}`
+	usage   = `{"choices":[],"usage":{"prompt_tokens":4,"completion_tokens":9,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":5}}}`
+)
+
+// left is what a limiter has left of 1000 tokens.
+func left(t *testing.T, l limits.Limiter) int64 {
+	t.Helper()
+	g, err := l.Take(t.Context(), []limits.Scope{{ID: "key", Limits: limits.Limits{Tokens: 1000, Parallel: 2}}}, 0)
+	if err != nil || g.Refused != nil {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	g.Settle(t.Context(), 0)
+	return g.Status.Tokens.Remaining
+}
+
+// However a completion ends, it is settled once, and the call knows what was used.
+func TestCompletionsAreSettled(t *testing.T) {
+	t.Parallel()
+	whole := func(body string) func(context.Context, *completion.Request) (*completion.Answer, error) {
+		return func(context.Context, *completion.Request) (*completion.Answer, error) {
+			return &completion.Answer{Body: []byte(body)}, nil
+		}
+	}
+	streams := func(all ...string) func(context.Context, *completion.Request) (*completion.Answer, error) {
+		return func(context.Context, *completion.Request) (*completion.Answer, error) {
+			return &completion.Answer{Stream: &chunks{rest: all}}, nil
+		}
+	}
+	reported := completion.Tokens{Prompt: 4, Cached: 3, Completion: 9, Reasoning: 5, Reported: true}
+	for name, test := range map[string]struct {
+		request  string
+		complete func(context.Context, *completion.Request) (*completion.Answer, error)
+		read     int // chunks, before the stream is closed; -1 for all
+		want     completion.Tokens
+	}{
+		"whole":              {asked, whole(usage), 0, reported},
+		"whole, unreported":  {asked, whole(chunk), 0, completion.Tokens{Prompt: 2, Completion: 2}},
+		"stream":             {askedIn, streams(chunk, chunk, usage), -1, reported},
+		"stream, unreported": {askedIn, streams(chunk, chunk), -1, completion.Tokens{Prompt: 2, Completion: 4}},
+		"stream, left":       {askedIn, streams(chunk, chunk, usage), 1, completion.Tokens{Prompt: 2, Completion: 2}},
+		"stream, unread":     {askedIn, streams(chunk, chunk, usage), 0, completion.Tokens{Prompt: 2}},
+		"refused": {asked, func(context.Context, *completion.Request) (*completion.Answer, error) {
+			return nil, apierror.ModelNotFound()
+		}, 0, completion.Tokens{}},
+		"too slow": {asked, func(ctx context.Context, _ *completion.Request) (*completion.Answer, error) {
+			completion.CallOf(ctx).Attempts = 1
+			return nil, apierror.UpstreamTimeout(nil)
+		}, 0, completion.Tokens{Prompt: 2}},
+		"a bug": {asked, func(context.Context, *completion.Request) (*completion.Answer, error) {
+			panic("a bug")
+		}, 0, completion.Tokens{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			limiter := limits.NewMemory(nil)
+			m := New(Options{Limiter: limiter})
+			call := &completion.Call{Context: t.Context(), Principal: caller{{ID: "key", Limits: limits.Limits{Tokens: 1000, Parallel: 1}}}}
+			func() {
+				defer func() { _ = recover() }()
+				answer, err := m.Before(backend{complete: test.complete}).Complete(call, request(t, test.request))
+				if err == nil && answer.Stream != nil {
+					read(t, answer.Stream, test.read)
+				}
+			}()
+			if call.Tokens != test.want || call.Estimate != 52 || call.Limits.Tokens.Remaining != 948 {
+				t.Errorf("%+v, estimated %d, %+v", call.Tokens, call.Estimate, call.Limits)
+			}
+			if n := left(t, limiter); n != 1000-test.want.Total() {
+				t.Errorf("%d tokens are left", n)
+			}
+		})
+	}
+}
+
+func read(t *testing.T, s completion.Stream, most int) {
+	t.Helper()
+	waited := 0
+	if !completion.BeforeWait(s, func() { waited++ }) {
+		t.Error("it does not tell when it waits")
+	}
+	for ; most != 0; most-- {
+		if _, err := s.Next(); err != nil {
+			break
+		}
+		if waited == 0 {
+			t.Error("nobody was told of the wait")
+		}
+	}
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// With All, usage is read of those who have no limits; without it, nothing stands in the way of theirs.
+func TestCallersWithoutLimits(t *testing.T) {
+	t.Parallel()
+	for _, everyone := range []bool{false, true} {
+		var got *completion.Request
+		next := backend{complete: func(_ context.Context, req *completion.Request) (*completion.Answer, error) {
+			got = req
+			return &completion.Answer{Stream: &chunks{rest: []string{chunk, usage}}}, nil
+		}}
+		m := New(Options{Limiter: limits.NewMemory(nil), All: everyone})
+		call := &completion.Call{Context: t.Context(), Principal: caller(nil)}
+		req := request(t, askedIn)
+		answer, err := m.Before(next).Complete(call, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, bare := answer.Stream.(*chunks); bare == everyone || (got == req) == everyone {
+			t.Errorf("everyone %v: %T, %s", everyone, answer.Stream, got.Body)
+		}
+		read(t, answer.Stream, -1)
+		if call.Tokens.Reported != everyone || call.FirstToken.IsZero() == everyone || call.Limits.Asked || m.Limited(call) {
+			t.Errorf("everyone %v: %+v", everyone, call)
+		}
+	}
+}
+
+func FuzzTextTokens(f *testing.F) {
+	f.Add([]byte(chunk))
+	f.Add([]byte(`{"text": "a\"b\\","text":null,"text":`))
+	f.Add([]byte(`{"text":"never ends\`))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		if n := textTokens(doc); n < 0 || n > int64(len(doc)) {
+			t.Errorf("%d tokens in %d bytes", n, len(doc))
+		}
+	})
+}

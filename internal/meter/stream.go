@@ -1,0 +1,86 @@
+package meter
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/specgate/specgate/internal/completion"
+	"github.com/specgate/specgate/internal/rawjson"
+)
+
+// stream counts the chunks of a stream as they pass.
+type stream struct {
+	completion.Stream
+	job       *job
+	hides     bool // whether the caller did not ask for the usage
+	used      completion.Tokens
+	generated int64 // tokens so far, estimated
+}
+
+var (
+	_ completion.Stream  = (*stream)(nil)
+	_ completion.Waiting = (*stream)(nil)
+)
+
+// Next gives the next chunk that is for the caller. What was used is settled before the end is told, so that
+// the caller's next request finds it so.
+func (s *stream) Next() ([]byte, error) {
+	for {
+		chunk, err := s.Stream.Next()
+		if err != nil {
+			s.settle()
+			return nil, err
+		}
+		if !s.job.reads || s.read(chunk) {
+			return chunk, nil
+		}
+	}
+}
+
+// BeforeWait has f called before the backend is waited for; see completion.Waiting.
+func (s *stream) BeforeWait(f func()) bool { return completion.BeforeWait(s.Stream, f) }
+
+// Close gives the backend up. A caller who has left pays for what was generated for him.
+func (s *stream) Close() error {
+	err := s.Stream.Close()
+	s.settle()
+	return err
+}
+
+func (s *stream) settle() {
+	switch {
+	case !s.job.reads:
+		s.job.end(completion.Tokens{})
+	case s.used.Reported:
+		s.job.end(s.used)
+	default:
+		s.job.end(s.job.guess(s.generated))
+	}
+}
+
+var usageKey = []byte(`"usage"`)
+
+// read counts a chunk, and reports whether it is for the caller.
+func (s *stream) read(chunk []byte) bool {
+	if bytes.Contains(chunk, usageKey) {
+		if used, ok := usageIn(chunk); ok {
+			s.used = used
+		}
+		if isUsage(chunk) {
+			return !s.hides
+		}
+	}
+	if s.job.call.FirstToken.IsZero() {
+		s.job.call.FirstToken = time.Now()
+	}
+	s.generated += textTokens(chunk)
+	return true
+}
+
+// isUsage reports whether a chunk holds no choice: it is there for its usage.
+func isUsage(chunk []byte) bool {
+	for range rawjson.Items(part(chunk, rawjson.Find(chunk, "choices"))) {
+		return false
+	}
+	return true
+}

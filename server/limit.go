@@ -1,0 +1,101 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
+)
+
+// Meter holds callers to their limits.
+type Meter interface {
+	// Limited reports whether any limit holds for a call.
+	Limited(call *completion.Call) bool
+	// Count counts a request that is for no completion, or for one that nobody is asked for. Its error says
+	// that it is one too many. Completions that keep the contract are counted behind the operation.
+	// Either way the call is told what is left.
+	Count(ctx context.Context) error
+}
+
+// limit refuses a request that is one too many for its caller, and tells on every answer what is left. A
+// completion is counted where its tokens are known, all at once: what comes back without having been
+// counted was refused before, and counts as a request.
+func (s *Server) limit(operation string) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		meter := s.options.Meter
+		if meter == nil {
+			return next
+		}
+		return func(c echo.Context) error {
+			ctx := c.Request().Context()
+			call := completion.CallOf(ctx)
+			if !meter.Limited(call) {
+				return next(c)
+			}
+			h := c.Response().Header()
+			c.Response().Before(func() { tellLimits(h, call.Limits) })
+			if operation != completions {
+				if err := meter.Count(ctx); err != nil {
+					return err
+				}
+				return next(c)
+			}
+			err := next(c)
+			if err == nil || call.Limits.Asked || ctx.Err() != nil || apierror.From(err).Status == apierror.StatusClientClosed {
+				return err
+			}
+			return cmp.Or(meter.Count(ctx), err)
+		}
+	}
+}
+
+// limitHeaders are those that a backend's limits are passed on in, where the gateway has none.
+var limitHeaders = [...]string{
+	"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests",
+	"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens",
+}
+
+// tellLimits puts what is left in the place of what a backend says.
+func tellLimits(h http.Header, l completion.Limits) {
+	if !l.Asked {
+		return
+	}
+	var text [128]byte
+	var ends [len(limitHeaders)]int
+	all := text[:0]
+	for i, left := range [...]completion.Left{l.Requests, l.Tokens} {
+		if at := 3 * i; left.Limit > 0 {
+			all = strconv.AppendInt(all, left.Limit, 10)
+			ends[at] = len(all)
+			all = strconv.AppendInt(all, left.Remaining, 10)
+			ends[at+1] = len(all)
+			all = append(all, upToMillis(left.Reset)...)
+			ends[at+2] = len(all)
+		}
+	}
+	putLimits(h, string(all), ends[:]) // one string for all of them
+}
+
+// putLimits cuts all into the values, of which each ends where ends says; 0 is that of none.
+func putLimits(h http.Header, all string, ends []int) {
+	values, begin := make([]string, len(limitHeaders)), 0
+	for i, name := range limitHeaders {
+		if ends[i] == 0 {
+			delete(h, name)
+			continue
+		}
+		values[i], begin = all[begin:ends[i]], ends[i]
+		h[name] = values[i : i+1 : i+1]
+	}
+}
+
+// upToMillis writes a time as 6m0s or 120ms.
+func upToMillis(d time.Duration) string {
+	return (d + time.Millisecond - 1).Truncate(time.Millisecond).String()
+}
