@@ -151,6 +151,9 @@ func (l *loader) idle() {
 	if l.config.TLS.On() && l.config.H2C {
 		l.notice("h2c is set, and has no effect with tls: HTTP/2 is spoken over TLS")
 	}
+	if l.config.Auth.Mode != AuthTokens && len(l.config.Auth.Tokens) > 0 {
+		l.notice("auth.tokens is set, and none of them is accepted: auth.mode is %s", l.config.Auth.Mode)
+	}
 	if len(l.config.Models) == 0 {
 		for _, section := range []string{"retry", "breaker", "health"} {
 			if l.origins[section] != "" {
