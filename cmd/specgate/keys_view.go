@@ -56,7 +56,7 @@ func viewKey(k keys.Key) keyView {
 		ID: k.ID, Name: k.Name, Description: k.Description, State: k.State(now),
 		Organization: k.Organization, EveryProject: k.EveryProject, Projects: notNull(k.Projects), DefaultProject: k.DefaultProject,
 		Models: notNull(k.Models), Limits: limitsView(k.Limits),
-		Created: orNull(k.Created), Expires: orNull(k.Expires), LastUsed: orNull(k.LastUsed), Revoked: orNull(k.Revoked),
+		Created: momentOf(k.Created), Expires: momentOf(k.Expires), LastUsed: momentOf(k.LastUsed), Revoked: momentOf(k.Revoked),
 	}
 	if now.Before(k.PreviousUntil) {
 		v.PreviousUntil = &k.PreviousUntil
@@ -71,7 +71,7 @@ func notNull(list []string) []string {
 	return list
 }
 
-func orNull(t time.Time) *time.Time {
+func momentOf(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
