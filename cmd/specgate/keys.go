@@ -121,9 +121,11 @@ func newKeysCreate(term terminal) *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	flags := newKeyFlags(cmd)
-	_ = cmd.MarkFlagRequired("name") // it is there
 	org, format, run := orgFlag(cmd), outputFlag(cmd), onStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := required(*flags.name); err != nil {
+			return err
+		}
 		k := keys.Key{ID: keys.NewID(), EveryProject: true, Created: time.Now()}
 		if err := flags.plain(&k); err != nil {
 			return err

@@ -55,10 +55,9 @@ func newOrgsCreate(term terminal) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	name := cmd.Flags().String("name", "", "`name` that no other has")
-	_ = cmd.MarkFlagRequired("name") // it is there
 	limit, format, run := limitFlags(cmd), outputFlag(cmd), onStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		if err := keys.CheckName(*name); err != nil {
+		if err := required(*name); err != nil {
 			return err
 		}
 		o, first := keys.NewOrganization(*name, time.Now())

@@ -60,10 +60,9 @@ func newProjectsCreate(term terminal) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	name := cmd.Flags().String("name", "", "`name` that no other of the organization has")
-	_ = cmd.MarkFlagRequired("name") // it is there
 	org, limit, format, run := orgFlag(cmd), limitFlags(cmd), outputFlag(cmd), onStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		if err := keys.CheckName(*name); err != nil {
+		if err := required(*name); err != nil {
 			return err
 		}
 		return run(func(ctx context.Context, s *store.Store) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/keys"
 	"github.com/specgate/specgate/internal/limits"
 	"github.com/specgate/specgate/internal/store"
 )
@@ -165,6 +166,14 @@ func limitFlags(cmd *cobra.Command) func(*limits.Limits) error {
 		}
 		return nil
 	}
+}
+
+// required is the check of --name where something is made.
+func required(name string) error {
+	if name == "" {
+		return usageError{errors.New("--name is missing")}
+	}
+	return keys.CheckName(name)
 }
 
 func dash(text string) string {

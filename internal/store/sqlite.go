@@ -23,12 +23,7 @@ func openSQLite(path string) (*Store, error) {
 	if path == "" {
 		return nil, errors.New("the URL names no file: write sqlite://FILE")
 	}
-	// SQLite makes what lies beside the file with the rights of the file.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Close(); err != nil {
+	if err := private(path); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", fileURI(path)+sqlitePragmas)
@@ -39,13 +34,27 @@ func openSQLite(path string) (*Store, error) {
 	return &Store{db: db, engine: sqlite{path}}, nil
 }
 
+// private makes a file that nobody else can read, where there is none. What SQLite puts beside it has the
+// same rights.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // fileURI takes a path as it is, whatever it has in it.
 func fileURI(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
 // lock holds a database beside the file, in which nothing is ever written: SQLite has locks of files on
 // every system, and frees those of a process that dies.
 func (s sqlite) lock(ctx context.Context, _ *sql.DB) (unlock func() error, err error) {
-	db, err := sql.Open("sqlite", fileURI(s.path+"-migrate")+"?_pragma=busy_timeout(60000)")
+	path := s.path + "-migrate"
+	if err := private(path); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", fileURI(path)+"?_pragma=busy_timeout(60000)")
 	if err != nil {
 		return nil, err
 	}
