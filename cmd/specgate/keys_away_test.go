@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,7 +95,7 @@ func TestStoreIsNeededToStart(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Auth.Mode, cfg.Store = config.AuthKeys, config.NewSecret("postgres://u:pa55word@127.0.0.1:1/d")
-	_, err := newGateway(cfg, newSilentLogger())
+	_, err := newGateway(cfg, slog.New(slog.DiscardHandler))
 	if err == nil || strings.Contains(err.Error(), "pa55word") {
 		t.Errorf("the error is %v", err)
 	}

@@ -75,7 +75,7 @@ func newKeysRevoke(term terminal) *cobra.Command {
 	return cmd
 }
 
-func newKeysSwitch(term terminal, verb, short string, disabled bool) *cobra.Command { //nolint:revive // what is set
+func newKeysSwitch(term terminal, verb, short string, disabled bool) *cobra.Command {
 	cmd := &cobra.Command{Use: verb + " KEY", Short: short, Args: cobra.ExactArgs(1)}
 	change := changeKey(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

@@ -2,14 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 )
-
-func newSilentLogger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 func TestKeysCommands(t *testing.T) {
 	t.Parallel()

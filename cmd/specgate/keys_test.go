@@ -89,10 +89,9 @@ func (a admin) make(args ...string) (m made) {
 }
 
 // gateway runs a gateway on the store.
-func (a admin) gateway(settings ...string) *running {
+func (a admin) gateway() *running {
 	a.t.Helper()
-	settings = append([]string{"auth: {mode: keys}", "store: '" + a.url + "'"}, settings...)
-	return startWith(a.t, strings.Join(settings, "\n"), fakebackend.JSON(200, answered))
+	return startWith(a.t, "auth: {mode: keys}\nstore: '"+a.url+"'", fakebackend.JSON(200, answered))
 }
 
 // with asks for a completion with a token.

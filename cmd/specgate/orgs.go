@@ -110,7 +110,7 @@ func newOrgsRename(term terminal) *cobra.Command {
 	return cmd
 }
 
-func newOrgsSwitch(term terminal, verb, short string, disabled bool) *cobra.Command { //nolint:revive // what is set
+func newOrgsSwitch(term terminal, verb, short string, disabled bool) *cobra.Command {
 	cmd := &cobra.Command{Use: verb + " ORGANIZATION", Short: short, Args: cobra.ExactArgs(1)}
 	change := changeOrg(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

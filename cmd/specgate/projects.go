@@ -127,7 +127,7 @@ func newProjectsRename(term terminal) *cobra.Command {
 	return cmd
 }
 
-func newProjectsSwitch(term terminal, verb, short string, disabled bool) *cobra.Command { //nolint:revive // what is set
+func newProjectsSwitch(term terminal, verb, short string, disabled bool) *cobra.Command {
 	cmd := &cobra.Command{Use: verb + " PROJECT", Short: short, Args: cobra.ExactArgs(1)}
 	change := changeProject(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

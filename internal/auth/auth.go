@@ -92,14 +92,13 @@ type Principal struct{ Grant *Grant }
 // Name is what the log calls the principal.
 func (p Principal) Name() string { return p.Grant.Name }
 
-// Key, Organization and Project are the ids of what a request is counted for; empty where keys are not
-// managed.
+// Key is the id of what a request is counted for; empty where keys are not managed.
 func (p Principal) Key() string { return p.Grant.Key }
 
-// Organization is described with Key.
+// Organization is as Key is.
 func (p Principal) Organization() string { return p.Grant.Organization }
 
-// Project is described with Key.
+// Project is as Key is.
 func (p Principal) Project() string { return p.Grant.Project }
 
 // Scopes are what limits hold the request to.

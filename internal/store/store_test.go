@@ -22,6 +22,7 @@ const hostile = `'; DROP TABLE keys; -- " $1 ? % _ \ é`
 
 func TestDefaults(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s := open(t, url)
 		o, err := s.Organization(t.Context(), "")
 		if err != nil {
@@ -47,6 +48,7 @@ func TestDefaults(t *testing.T) {
 // Each field comes back as it went in, whatever stands in it.
 func TestEverythingComesBack(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s := open(t, url)
 		o, first := keys.NewOrganization(hostile, now)
 		o.Limits = someLimits
@@ -87,6 +89,7 @@ func TestEverythingComesBack(t *testing.T) {
 
 func TestNotThere(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s := open(t, url)
 		o, _ := s.Organization(t.Context(), "")
 		other, first := keys.NewOrganization("other", now)
@@ -110,6 +113,7 @@ func TestNotThere(t *testing.T) {
 
 func TestNamesAreTakenOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s := open(t, url)
 		o, _ := s.Organization(t.Context(), "")
 		a, first := keys.NewOrganization("a", now)
@@ -127,7 +131,7 @@ func TestNamesAreTakenOnce(t *testing.T) {
 		}
 		must(t, s.AddProject(t.Context(), keys.NewProject(a.ID, "p", now)))
 		for range 2 {
-			must(t, s.AddKey(t.Context(), newKey(o, s, t)))
+			must(t, s.AddKey(t.Context(), newKey(t, s, o)))
 		}
 		if _, err := s.KeyNamed(t.Context(), "twin"); err == nil {
 			t.Error("one of two keys of a name was chosen")
@@ -138,11 +142,12 @@ func TestNamesAreTakenOnce(t *testing.T) {
 // A key's default project is one of its organization, whatever a program may think.
 func TestKeysStayInTheirOrganization(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s := open(t, url)
 		o, _ := s.Organization(t.Context(), "")
 		other, first := keys.NewOrganization("other", now)
 		must(t, s.AddOrganization(t.Context(), other, first))
-		k := newKey(o, s, t)
+		k := newKey(t, s, o)
 		k.DefaultProject = first.ID
 		if err := s.AddKey(t.Context(), k); err == nil {
 			t.Error("a key has another organization's project")
@@ -152,11 +157,12 @@ func TestKeysStayInTheirOrganization(t *testing.T) {
 
 func TestChanges(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s := open(t, url)
 		o, _ := s.Organization(t.Context(), "")
 		before, err := s.Changes(t.Context(), 0)
 		must(t, err)
-		k := newKey(o, s, t)
+		k := newKey(t, s, o)
 		must(t, s.AddKey(t.Context(), k))
 		c, err := s.Changes(t.Context(), before.Revision)
 		same(t, "a new key", keys.Changes{Revision: before.Revision + 1, Keys: []string{k.ID}, Organizations: []string{}}, c, err)
@@ -177,9 +183,10 @@ func TestChanges(t *testing.T) {
 
 func TestUsesOnlyGoForward(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s := open(t, url)
 		o, _ := s.Organization(t.Context(), "")
-		k := newKey(o, s, t)
+		k := newKey(t, s, o)
 		must(t, s.AddKey(t.Context(), k))
 		for _, at := range []time.Time{now, now.Add(time.Minute), now} {
 			must(t, s.Used(t.Context(), map[string]time.Time{k.ID: at}))
@@ -192,9 +199,10 @@ func TestUsesOnlyGoForward(t *testing.T) {
 // Changes by many at once: none is lost, and no revision is given twice.
 func TestManyAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		s, other := open(t, url), open(t, url)
 		o, _ := s.Organization(t.Context(), "")
-		k := newKey(o, s, t)
+		k := newKey(t, s, o)
 		must(t, s.AddKey(t.Context(), k))
 		var all sync.WaitGroup
 		for i := range 40 {
@@ -219,6 +227,7 @@ func TestManyAtOnce(t *testing.T) {
 // Instances that start at one time on a store where nothing is: one makes the schema, all can work.
 func TestManyStartAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
@@ -239,6 +248,19 @@ func TestManyStartAtOnce(t *testing.T) {
 	})
 }
 
+// A program that was rolled back finds the schema of the one after it.
+func TestNewerSchema(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		open(t, url)
+		db := raw(t, url)
+		_, err := db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, $1)", true)
+		must(t, err)
+		_, err = open(t, url).Organization(t.Context(), "")
+		must(t, err)
+	})
+}
+
 func TestPostgresTellsOfChanges(t *testing.T) {
 	s := open(t, newPostgres(t))
 	o, _ := s.Organization(t.Context(), "")
@@ -250,7 +272,7 @@ func TestPostgresTellsOfChanges(t *testing.T) {
 	}()
 	defer func() { cancel(); <-ended }()
 	for deadline := time.After(20 * time.Second); ; { // until it listens
-		must(t, s.AddKey(t.Context(), newKey(o, s, t)))
+		must(t, s.AddKey(t.Context(), newKey(t, s, o)))
 		select {
 		case <-told:
 			return
@@ -272,7 +294,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 }
 
 // newKey is one called twin, of the organization's default project.
-func newKey(o keys.Organization, s *store.Store, t *testing.T) keys.Key {
+func newKey(t *testing.T, s *store.Store, o keys.Organization) keys.Key {
 	t.Helper()
 	p, err := s.Project(t.Context(), o.ID, "")
 	must(t, err)
