@@ -18,6 +18,7 @@ func TestStoreAway(t *testing.T) {
 	a, server, database := onPostgres(t)
 	g := a.gateway()
 	used, unused := a.make("keys", "create", "--name", "used"), a.make("keys", "create", "--name", "unused")
+	time.Sleep(time.Second) // what was made just now is forgotten as a change
 	g.mustGet(200, "", used.Token)
 	for _, statement := range []string{
 		`ALTER DATABASE "` + database + `" ALLOW_CONNECTIONS false`,
