@@ -31,7 +31,7 @@ generate: ## Make gen/ and the generated documents from openapi.yaml and the set
 
 generate-store: ## Make internal/store/sqlgen from the queries (needs a C compiler, minutes the first time)
 	cd internal/store && $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC) generate
-	sha256sum $(STORE_SOURCES) >internal/store/sqlgen/sources.sha256
+	sha256sum $(STORE_SOURCES) internal/store/sqlgen/*.go >internal/store/sqlgen/sources.sha256
 
 build: ## Build bin/specgate
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
@@ -55,8 +55,7 @@ drift: generate ## Fail where a generated file, or go.mod, is not what its sourc
 	$(GO) mod tidy -diff
 	@git diff --exit-code -- gen docs || { echo "generated files differ: run make generate and commit"; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard -- gen docs)" || { echo "generated files are not committed"; exit 1; }
-
-	@sha256sum --quiet --check internal/store/sqlgen/sources.sha256 && test "$$(wc -l <internal/store/sqlgen/sources.sha256)" -eq $(words $(STORE_SOURCES)) \
+	@sha256sum --quiet --check internal/store/sqlgen/sources.sha256 && test "$$(wc -l <internal/store/sqlgen/sources.sha256)" -eq $(words $(STORE_SOURCES) $(wildcard internal/store/sqlgen/*.go)) \
 	  || { echo "internal/store/sqlgen is not of its queries: run make generate-store and commit"; exit 1; }
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/config"
@@ -26,8 +27,12 @@ func newAuthenticator(cfg config.Config, logger *slog.Logger) (who server.Authen
 	}
 }
 
+// storeTime is how long the start waits for the store, and for another instance that changes its schema.
+const storeTime = 5 * time.Minute
+
 func newManagedKeys(cfg config.Config, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
 	kept, err := store.Open(ctx, cfg.StoreURL())
 	if err != nil {
 		return nil, nil, err
@@ -40,7 +45,7 @@ func newManagedKeys(cfg config.Config, logger *slog.Logger) (who server.Authenti
 	return managed, func() {
 		managed.Close()
 		if err := kept.Close(); err != nil {
-			logger.WarnContext(ctx, "close the store", "cause", err)
+			logger.Warn("close the store", "cause", err)
 		}
 	}, nil
 }
