@@ -7,20 +7,31 @@ LDFLAGS       := -s -w -X main.version=$(VERSION)
 GOLANGCI_LINT := v2.15.0
 OASDIFF       := v1.35.0
 REDOCLY       := 2.77.0
+SQLC          := v1.31.1
 FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
+
+# The packages with tests that take PostgreSQL or Redis.
+STORE_TESTS = $(sort $(dir $(shell grep -rlE 'SPECGATE_TEST_(POSTGRES|REDIS)' --include=*_test.go ./cmd ./internal)))
+
+# What internal/store/sqlgen is made from.
+STORE_SOURCES = internal/store/sqlc.yaml $(sort $(wildcard internal/store/queries/*.sql internal/store/migrations/postgres/*.sql))
 
 export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
+.PHONY: help generate generate-store test-stores build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 generate: ## Make gen/ and the generated documents from openapi.yaml and the settings
 	$(GO) generate ./...
+
+generate-store: ## Make internal/store/sqlgen from the queries (needs a C compiler, minutes the first time)
+	cd internal/store && $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC) generate
+	sha256sum $(STORE_SOURCES) internal/store/sqlgen/*.go >internal/store/sqlgen/sources.sha256
 
 build: ## Build bin/specgate
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
@@ -44,6 +55,8 @@ drift: generate ## Fail where a generated file, or go.mod, is not what its sourc
 	$(GO) mod tidy -diff
 	@git diff --exit-code -- gen docs || { echo "generated files differ: run make generate and commit"; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard -- gen docs)" || { echo "generated files are not committed"; exit 1; }
+	@sha256sum --quiet --check internal/store/sqlgen/sources.sha256 && test "$$(wc -l <internal/store/sqlgen/sources.sha256)" -eq $(words $(STORE_SOURCES) $(wildcard internal/store/sqlgen/*.go)) \
+	  || { echo "internal/store/sqlgen is not of its queries: run make generate-store and commit"; exit 1; }
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code
 	$< run ./...
@@ -100,6 +113,11 @@ test-recorded: ## Have another validator judge all that the tests send and get, 
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	  SPECGATE_RECORD=$$dir $(GO) test -count=1 ./cmd/specgate ./server ./internal/conformance && \
 	  cd internal/crosscheck && $(GO) run . "$$dir"
+
+test-stores: ## Run the tests that take PostgreSQL and Redis, on servers of their own (installs both on Debian)
+	@.ci/services start
+	@trap '.ci/services stop' EXIT; eval "$$(.ci/services env)"; \
+	  $(GO) test -count=1 -timeout 10m $(STORE_TESTS)
 
 cover: ## Say how much of the code that was not generated the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null

@@ -1,12 +1,15 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/contract"
 )
@@ -22,18 +25,34 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := onceEach(h, headerOrganization, headerProject); err != nil {
 			return err
 		}
-		principal, ok := s.options.Tokens.Authenticate(token)
-		if !ok {
-			return apierror.InvalidAPIKey()
+		asks := auth.Request{Token: token, Organization: first(h, headerOrganization), Project: first(h, headerProject)}
+		principal, err := s.options.Tokens.Authenticate(c.Request().Context(), asks)
+		if principal.Grant != nil {
+			call := completion.CallOf(c.Request().Context())
+			call.Principal = principal
+			if principal.Grant.Forward {
+				call.Own = &completion.Credentials{Token: token, Organization: asks.Organization, Project: asks.Project}
+			}
 		}
-		completion.CallOf(c.Request().Context()).Principal = principal
-		if !principal.MayActFor(first(h, headerOrganization)) {
-			return apierror.OrganizationNotAllowed()
-		}
-		if !principal.MayActIn(first(h, headerProject)) {
-			return apierror.ProjectNotAllowed()
+		if err != nil {
+			return notAuthenticated(err)
 		}
 		return next(c)
+	}
+}
+
+func notAuthenticated(err error) error {
+	switch {
+	case errors.Is(err, auth.ErrToken):
+		return apierror.InvalidAPIKey()
+	case errors.Is(err, auth.ErrOrganization):
+		return apierror.OrganizationNotAllowed()
+	case errors.Is(err, auth.ErrProject):
+		return apierror.ProjectNotAllowed()
+	case errors.Is(err, context.Canceled):
+		return err
+	default:
+		return apierror.KeysUnavailable(err)
 	}
 }
 

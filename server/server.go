@@ -21,9 +21,10 @@ import (
 	"github.com/specgate/specgate/internal/contract"
 )
 
-// Authenticator knows who bears a token.
+// Authenticator knows who makes a request. Its errors are those of auth; any other means that it cannot
+// say at present.
 type Authenticator interface {
-	Authenticate(token string) (p auth.Principal, ok bool)
+	Authenticate(ctx context.Context, r auth.Request) (auth.Principal, error)
 }
 
 // Metrics counts requests.

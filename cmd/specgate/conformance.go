@@ -49,7 +49,7 @@ Exit codes:
 	load := settings(cmd, term, everyFlag[2:3])
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := load()
-		if err = aboutContract(err); err != nil {
+		if err = about(err, "contract"); err != nil {
 			return usageError{err}
 		}
 		spec, err := newContract(cfg.Contract)

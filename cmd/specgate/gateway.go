@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
-	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/specgate/specgate/handlers"
-	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/server"
@@ -20,7 +17,7 @@ import (
 type gateway struct {
 	*server.Server
 	backend handlers.Backend
-	free    func() // ends what the backend holds
+	free    func() // ends what the backend, the keys and the limits hold
 }
 
 // newGateway puts the server, the handlers and the backend together.
@@ -28,10 +25,6 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics, err := telemetry.NewMetrics(registry)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := newTokens(cfg.Auth.Tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -51,16 +44,22 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts, freeCounts, err := newMeter(cfg, metrics, logger)
+	who, forget, err := newAuthenticator(cfg, logger)
 	if err != nil {
 		free()
 		return nil, err
 	}
-	free = both(free, freeCounts)
+	free = both(free, forget)
+	counts, uncount, err := newMeter(cfg, metrics, logger)
+	if err != nil {
+		free()
+		return nil, err
+	}
+	free = both(free, uncount)
 	o := server.Options{
 		Spec:    spec,
 		API:     &handlers.API{Backend: backend, Keepalive: cfg.Stream.Keepalive},
-		Tokens:  tokens,
+		Tokens:  who,
 		Logger:  logger,
 		Metrics: metrics,
 		Limits: server.Limits{
@@ -93,20 +92,4 @@ func both(first, second func()) func() {
 		first()
 		second()
 	}
-}
-
-// newTokens keeps the hashes of the accepted tokens, and what each is bound to.
-func newTokens(accepted []config.Token) (auth.Tokens, error) {
-	tokens := make(auth.Tokens, len(accepted))
-	for i, t := range accepted {
-		tokens[i].Grant = auth.Grant{Name: t.Name, Organizations: t.Organizations, Projects: t.Projects, Models: t.Models, Scopes: newScopes(t)}
-		if t.SHA256.IsZero() {
-			tokens[i].Hash = auth.Hash(t.Token.Reveal())
-			continue
-		}
-		if _, err := hex.Decode(tokens[i].Hash[:], []byte(t.SHA256.Reveal())); err != nil {
-			return nil, fmt.Errorf("auth.tokens[%d].sha256: not hexadecimal", i)
-		}
-	}
-	return tokens, nil
 }

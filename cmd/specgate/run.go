@@ -75,7 +75,8 @@ is wrong with it; what does reaches the server byte for byte.
 	root.SetErr(term.stderr)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
-		newServe(term), newConfig(term), newSpec(term), newConformance(term), newHealthcheck(term), newVersion(term),
+		newServe(term), newKeys(term), newOrgs(term), newProjects(term),
+		newConfig(term), newSpec(term), newConformance(term), newHealthcheck(term), newVersion(term),
 	)
 	return root
 }

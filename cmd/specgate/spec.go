@@ -3,12 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/spf13/cobra"
-
-	"github.com/specgate/specgate/internal/config"
 )
 
 func newSpec(term terminal) *cobra.Command {
@@ -26,7 +23,7 @@ func newSpec(term terminal) *cobra.Command {
 	load := settings(cmd, term, everyFlag[2:3])
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load()
-		if err = aboutContract(err); err != nil {
+		if err = about(err, "contract"); err != nil {
 			return err
 		}
 		spec, err := newContract(cfg.Contract)
@@ -41,23 +38,6 @@ func newSpec(term terminal) *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-// aboutContract is what of a refusal has to do with the contract: the settings of it, or a whole file in
-// which they may stand.
-func aboutContract(refused error) error {
-	var all interface{ Unwrap() []error }
-	if !errors.As(refused, &all) {
-		return refused
-	}
-	var kept []error
-	for _, err := range all.Unwrap() {
-		var p config.Problem
-		if !errors.As(err, &p) || p.Setting == "" || strings.HasPrefix(p.Setting, "contract") {
-			kept = append(kept, err)
-		}
-	}
-	return errors.Join(kept...)
 }
 
 // formatFlag is yaml or json; another value is a usage error.

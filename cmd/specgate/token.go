@@ -19,9 +19,10 @@ func newToken() string {
 	return "sg-" + base64.RawURLEncoding.EncodeToString(random[:])
 }
 
-// admitOne makes a token where the configuration has none, and returns it; empty where there was one.
+// admitOne makes a token where the configuration needs one and has none, and returns it; otherwise it is
+// empty.
 func admitOne(cfg *config.Config) string {
-	if len(cfg.Auth.Tokens) > 0 {
+	if cfg.Auth.Mode != config.AuthTokens || len(cfg.Auth.Tokens) > 0 {
 		return ""
 	}
 	token := newToken()

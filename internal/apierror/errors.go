@@ -240,6 +240,13 @@ func ShuttingDown() *Error {
 	return unavailable("The gateway is shutting down.")
 }
 
+// KeysUnavailable is a key that nobody can say anything about, because the store does not answer.
+func KeysUnavailable(cause error) *Error {
+	e := unavailable("The API key cannot be checked at present. Try again shortly.")
+	e.Cause = cause
+	return e
+}
+
 func unavailable(message string) *Error {
 	return &Error{
 		Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message,

@@ -2,6 +2,8 @@ package completion
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,8 @@ type Call struct {
 	Traceparent string // the caller's trace context, as it came; may be empty
 	Tracestate  string
 	Principal   Principal // nil until authenticated
+
+	Own *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
 
 	Model     string // what was asked for, once known
 	Upstream  string // the name of the backend that was asked last, once one was
@@ -65,6 +69,18 @@ type Tokens struct {
 
 // Total is the tokens of the prompt and of the completion.
 func (t Tokens) Total() int64 { return t.Prompt + t.Completion }
+
+// Credentials are what a caller shows a backend. However they are printed they read [redacted].
+type Credentials struct {
+	Token                 string // never empty
+	Organization, Project string // as the headers have them; may be empty
+}
+
+// Format is for every verb of fmt, and so for slog.
+func (Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
+
+// MarshalText is for JSON.
+func (Credentials) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Work counts the requests to a backend that are made of one request: one, or several where it was
 // split. It is shared by all of them.

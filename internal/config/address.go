@@ -13,7 +13,7 @@ func (k *checks) addresses(c Config) {
 	if c.OpsListen != "" && k.address("ops_listen", c.OpsListen) && okay && collide(c.Listen, c.OpsListen) {
 		k.add("ops_listen", "takes the port of listen (%s): give it another, or make it empty to turn it off", c.Listen)
 	}
-	if okay && !loopback(c.Listen) && len(c.Auth.Tokens) == 0 {
+	if okay && !loopback(c.Listen) && c.Auth.Mode != AuthKeys && c.Auth.Mode != AuthPassthrough && len(c.Auth.Tokens) == 0 {
 		k.add("listen", "is %s, which others can reach, and there is no token: set SPECGATE_API_KEY or auth.tokens, or listen on 127.0.0.1", c.Listen)
 	}
 }

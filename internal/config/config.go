@@ -5,6 +5,7 @@
 package config
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 )
@@ -16,6 +17,7 @@ func Default() Config {
 		OpsListen: "127.0.0.1:8421",
 		TLS:       TLS{MinVersion: "1.2"},
 		Log:       Log{Level: "info", Format: "text"},
+		Auth:      Auth{Mode: AuthTokens},
 		Upstream:  Upstream{MaxResponse: 64 * mebibyte, MaxEvent: 16 * mebibyte},
 		Limits: Limits{
 			Body:          16 * mebibyte,
@@ -59,7 +61,7 @@ func DefaultTarget() Target { return Target{Weight: 1, Priority: 1} }
 // Config is every setting of the gateway. Its yaml tags are the names, env the variables, enum the
 // values that are allowed, and doc what the published pages say.
 type Config struct {
-	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token."`
+	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token, or another auth.mode."`
 	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener (/metrics, /healthz, /readyz), which asks for no token, as host:port. Empty turns it off."`
 
 	H2C bool `yaml:"h2c" env:"SPECGATE_H2C" doc:"Serves HTTP/2 without TLS as well, to clients that begin with it (prior knowledge), such as a proxy on the same machine. With TLS, HTTP/2 is always there."`
@@ -68,6 +70,7 @@ type Config struct {
 	Contract  Contract           `yaml:"contract" doc:"What this deployment has otherwise than the published contract."`
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
+	Store     Secret             `yaml:"store" env:"SPECGATE_STORE" doc:"Where keys are kept (docs/keys.md): sqlite://FILE, or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Empty is sqlite://specgate.db, in the working directory. It is opened where auth.mode is keys, and by the commands that manage them."`
 	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. Every model id goes to a single one; of several, models says which. With none, the embedded test model specgate-1 answers."`
 	Models    map[string]Model   `yaml:"models" doc:"Which models there are, and which backends have them (docs/routing.md). A name is a model's id, or a pattern in which an asterisk stands for any characters, slashes too; an id comes before a pattern, and a longer pattern before a shorter one."`
 	Retry     Retry              `yaml:"retry" doc:"When a request that no backend has begun to work on is sent again. For models."`
@@ -115,8 +118,19 @@ func (l Log) MinLevel() slog.Level {
 	return level
 }
 
+// The values of auth.mode.
+const (
+	AuthTokens      = "tokens"
+	AuthKeys        = "keys"
+	AuthPassthrough = "passthrough"
+)
+
+// StoreURL is Store, or where keys are kept when it is empty.
+func (c Config) StoreURL() string { return cmp.Or(c.Store.Reveal(), "sqlite://specgate.db") }
+
 // Auth is who may call.
 type Auth struct {
+	Mode   string  `yaml:"mode" env:"SPECGATE_AUTH_MODE" enum:"tokens,keys,passthrough" doc:"What a caller shows: one of auth.tokens, a key that is kept in store (docs/keys.md), or, with passthrough, a key of the backend's own, to which it is sent in place of api_key."`
 	Tokens []Token `yaml:"tokens" env:"SPECGATE_API_KEY" doc:"The tokens that are accepted. With none, on a loopback address, one is made and printed at the start. The variable holds bare tokens, separated by commas."`
 }
 

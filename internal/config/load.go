@@ -152,7 +152,10 @@ func (l *loader) idle() {
 		l.notice("h2c is set, and has no effect with tls: HTTP/2 is spoken over TLS")
 	}
 	if l.config.Limits.Redis() != "" && !l.config.Limited() {
-		l.notice("limits.backend is set, and has no effect: no token has limits")
+		l.notice("limits.backend is set, and has no effect: no caller has limits")
+	}
+	if l.config.Auth.Mode != AuthTokens && len(l.config.Auth.Tokens) > 0 {
+		l.notice("auth.tokens is set, and none of them is accepted: auth.mode is %s", l.config.Auth.Mode)
 	}
 	if len(l.config.Models) == 0 {
 		for _, section := range []string{"retry", "breaker", "health"} {

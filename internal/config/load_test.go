@@ -57,6 +57,7 @@ listen: 127.0.0.1:1
 ops_listen: 127.0.0.1:2
 log: {level: debug, format: json}
 auth:
+  mode: tokens
   tokens:
     - {name: a, token: secret-a, organizations: [org-1], projects: [proj_1, proj_2], models: ["m*"], limits: {requests: 1, tokens: 2, parallel: 3, day_tokens: 4, month_tokens: 5}}
     - sha256: 0000000000000000000000000000000000000000000000000000000000000000
@@ -88,6 +89,7 @@ stream: {keepalive: 0, write_timeout: 4s}
 shutdown: {delay: 5s, drain: 6s}
 h2c: true
 tls: {cert_file: tls.crt, key_file: tls.key, min_version: 1.3}
+store: postgres://specgate:secret@db/specgate
 `), nil, env{"KEY": "sk-1"})
 	want := config.Config{
 		Listen:    "127.0.0.1:1",
@@ -95,7 +97,8 @@ tls: {cert_file: tls.crt, key_file: tls.key, min_version: 1.3}
 		H2C:       true,
 		TLS:       config.TLS{CertFile: "tls.crt", KeyFile: "tls.key", MinVersion: "1.3"},
 		Log:       config.Log{Level: "debug", Format: "json"},
-		Auth: config.Auth{Tokens: []config.Token{
+		Store:     config.NewSecret("postgres://specgate:secret@db/specgate"),
+		Auth: config.Auth{Mode: "tokens", Tokens: []config.Token{
 			{Name: "a", Token: config.NewSecret("secret-a"), Organizations: []string{"org-1"}, Projects: []string{"proj_1", "proj_2"}, Models: []string{"m*"}, Limits: config.Quota{Requests: 1, Tokens: 2, Parallel: 3, DayTokens: 4, MonthTokens: 5}},
 			{Name: "token-2", SHA256: config.NewSecret(strings.Repeat("0", 64))},
 		}},

@@ -2,8 +2,14 @@ package config
 
 import "net/url"
 
-// Limited reports whether any token has limits.
+// Limited reports whether any caller may have limits: a managed key can be given some at any time.
 func (c Config) Limited() bool {
+	switch c.Auth.Mode {
+	case AuthKeys:
+		return true
+	case AuthPassthrough:
+		return false
+	}
 	for _, t := range c.Auth.Tokens {
 		if t.Limits != (Quota{}) {
 			return true

@@ -42,8 +42,14 @@ func TestLimitsOfCallers(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
+	for mode, want := range map[string]bool{config.AuthTokens: true, config.AuthKeys: true, config.AuthPassthrough: false} {
+		if c.Auth.Mode = mode; c.Limited() != want {
+			t.Errorf("limits are counted with auth.mode %s: %t", mode, !want)
+		}
+	}
+	c.Auth.Mode, c.Auth.Tokens = config.AuthKeys, nil
 	if !c.Limited() {
-		t.Error("one has limits")
+		t.Error("keys can be given limits at any time")
 	}
 }
 
@@ -58,7 +64,7 @@ func TestLimitsFromTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Limits.Redis() != env["SPECGATE_LIMITS"] || !strings.Contains(strings.Join(c.Notices, "\n"), "no token has limits") || strings.Contains(string(printed), "hidden") {
+	if c.Limits.Redis() != env["SPECGATE_LIMITS"] || !strings.Contains(strings.Join(c.Notices, "\n"), "no caller has limits") || strings.Contains(string(printed), "hidden") {
 		t.Errorf("%q, notices %q\n%s", c.Limits.Redis(), c.Notices, printed)
 	}
 }

@@ -23,6 +23,7 @@ func (c Config) problems() []Problem {
 	k.addresses(c)
 	k.tls(c.TLS)
 	k.tokens(c.Auth.Tokens)
+	k.store(c)
 	k.upstreams(c)
 	k.models(c)
 	k.retries(c)

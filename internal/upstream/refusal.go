@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/specgate/specgate/internal/apierror"
+	"github.com/specgate/specgate/internal/completion"
 )
 
 // maxRefusal is how much is read of the body of an error: more is no message for anyone.
@@ -38,7 +39,9 @@ func (c *Client) ask(ctx context.Context, what call) (*exchange, error) {
 // refusal is what a status other than 200 means to the caller.
 func (x *exchange) refusal() error {
 	status := x.response.StatusCode
+	own := completion.CallOf(x.ctx).Own != nil
 	switch {
+	case own && (status == http.StatusUnauthorized || status == http.StatusForbidden): // the caller's to mend
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return apierror.UpstreamAuth(fmt.Errorf("the backend answered with status %d", status))
 	case status >= 300 && status < 400:
@@ -51,7 +54,13 @@ func (x *exchange) refusal() error {
 		return err
 	}
 	e := refused(status, x.response.Header, complaintIn(body))
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	switch status {
+	case http.StatusUnauthorized:
+		if e.Header == nil {
+			e.Header = http.Header{}
+		}
+		e.Header.Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e.Fate = apierror.TurnedAway
 	}
 	return e

@@ -55,13 +55,17 @@ func (c *Client) headers(from *completion.Call, what call) http.Header {
 	if what.body != nil {
 		set("Content-Type", jsonType)
 	}
-	set("Authorization", c.authorization)
+	authorization, organization, project := c.authorization, c.options.Organization, c.options.Project
+	if own := from.Own; own != nil {
+		authorization, organization, project = "Bearer "+own.Token, own.Organization, own.Project
+	}
+	set("Authorization", authorization)
 	set("Accept", what.accept)
 	set("User-Agent", cmp.Or(from.UserAgent, userAgent))
 	set("X-Request-Id", from.ID)
 	set("Traceparent", from.Traceparent)
 	set("Tracestate", from.Tracestate)
-	set("Openai-Organization", c.options.Organization)
-	set("Openai-Project", c.options.Project)
+	set("Openai-Organization", organization)
+	set("Openai-Project", project)
 	return h
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/specgate/specgate/internal/auth"
+	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/keys"
+	"github.com/specgate/specgate/internal/store"
+	"github.com/specgate/specgate/server"
+)
+
+// newAuthenticator is who decides who may call, in the way that auth.mode says. forget ends what it holds.
+func newAuthenticator(cfg config.Config, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+	switch cfg.Auth.Mode {
+	case config.AuthKeys:
+		return newManagedKeys(cfg, logger)
+	case config.AuthPassthrough:
+		return auth.Passthrough{}, func() {}, nil
+	default:
+		tokens, err := newTokens(cfg.Auth.Tokens)
+		return tokens, func() {}, err
+	}
+}
+
+// storeTime is how long the start waits for the store, and for another instance that changes its schema.
+const storeTime = 5 * time.Minute
+
+func newManagedKeys(cfg config.Config, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	kept, err := store.Open(ctx, cfg.StoreURL())
+	if err != nil {
+		return nil, nil, err
+	}
+	managed, err := keys.New(ctx, keys.Options{Source: kept, Logger: logger})
+	if err != nil {
+		_ = kept.Close() // it does not answer
+		return nil, nil, err
+	}
+	return managed, func() {
+		managed.Close()
+		if err := kept.Close(); err != nil {
+			logger.Warn("close the store", "cause", err)
+		}
+	}, nil
+}
+
+// newTokens keeps the hashes of the accepted tokens, and what each is bound to.
+func newTokens(accepted []config.Token) (auth.Tokens, error) {
+	tokens := make(auth.Tokens, len(accepted))
+	for i, t := range accepted {
+		tokens[i].Grant = auth.Grant{Name: t.Name, Organizations: t.Organizations, Projects: t.Projects, Models: t.Models, Scopes: newScopes(t)}
+		if t.SHA256.IsZero() {
+			tokens[i].Hash = auth.Hash(t.Token.Reveal())
+			continue
+		}
+		if _, err := hex.Decode(tokens[i].Hash[:], []byte(t.SHA256.Reveal())); err != nil {
+			return nil, fmt.Errorf("auth.tokens[%d].sha256: not hexadecimal", i)
+		}
+	}
+	return tokens, nil
+}

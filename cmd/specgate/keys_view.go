@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/specgate/specgate/internal/keys"
+	"github.com/specgate/specgate/internal/store"
+)
+
+// keyView is a key as it is printed. Times are null for never.
+type keyView struct {
+	ID             string     `json:"id"`
+	Token          string     `json:"token,omitempty"` // where it was made just now
+	Name           string     `json:"name"`
+	Description    string     `json:"description"`
+	State          string     `json:"state"`
+	Organization   string     `json:"organization"`
+	EveryProject   bool       `json:"every_project"`
+	Projects       []string   `json:"projects"`
+	DefaultProject string     `json:"default_project"`
+	Models         []string   `json:"models"`
+	Limits         limitsView `json:"limits"`
+	Created        *time.Time `json:"created"`
+	Expires        *time.Time `json:"expires"`
+	LastUsed       *time.Time `json:"last_used"`
+	Revoked        *time.Time `json:"revoked"`
+	PreviousUntil  *time.Time `json:"previous_until"`
+}
+
+var keyTitles = []string{"id", "name", "state", "organization", "projects", "models", "limits", "created", "expires", "last used", "description"}
+
+func (v keyView) cells() []string {
+	projects := "every"
+	if !v.EveryProject {
+		projects = strings.Join(v.Projects, " ")
+	}
+	models := "all"
+	if len(v.Models) > 0 {
+		models = strings.Join(v.Models, " ")
+	}
+	return []string{
+		v.ID, v.Name, v.State, v.Organization, projects, models, v.Limits.cell(),
+		moment(v.Created), moment(v.Expires), moment(v.LastUsed), dash(v.Description),
+	}
+}
+
+func viewKey(k keys.Key) keyView {
+	now := time.Now()
+	v := keyView{
+		ID: k.ID, Name: k.Name, Description: k.Description, State: k.State(now),
+		Organization: k.Organization, EveryProject: k.EveryProject, Projects: notNull(k.Projects), DefaultProject: k.DefaultProject,
+		Models: notNull(k.Models), Limits: limitsView(k.Limits),
+		Created: momentOf(k.Created), Expires: momentOf(k.Expires), LastUsed: momentOf(k.LastUsed), Revoked: momentOf(k.Revoked),
+	}
+	if now.Before(k.PreviousUntil) {
+		v.PreviousUntil = &k.PreviousUntil
+	}
+	return v
+}
+
+func notNull(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func momentOf(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+func moment(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.Format(time.RFC3339)
+}
+
+// showToken prints a key whose token was made just now. It is the only place that has it.
+func showToken(term terminal, format output, k keys.Key, token string) error {
+	v := viewKey(k)
+	v.Token = token
+	if format == "json" {
+		return printJSON(term, v)
+	}
+	if err := one(term, format, keyTitles, v); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(term.stdout, "\n%s\n\nThis is the token. It is shown this once.\n", token)
+	return err
+}
+
+func newKeysList(term terminal) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the keys, but for those that are revoked",
+		Example: `  specgate keys list --org acme --format json | jq -r '.[] | select(.last_used == null) | .id'`,
+		Args:    cobra.NoArgs,
+	}
+	all := cmd.Flags().Bool("all", false, "list those that are revoked too")
+	org := cmd.Flags().String("org", "", "`organization` whose keys are listed, by its id or its name; all where it is empty")
+	format, run := outputFlag(cmd), onStore(cmd, term)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return run(func(ctx context.Context, s *store.Store) error {
+			found, err := s.Keys(ctx)
+			if err != nil {
+				return err
+			}
+			id := ""
+			if *org != "" {
+				o, err := s.Organization(ctx, *org)
+				if err != nil {
+					return err
+				}
+				id = o.ID
+			}
+			found = slices.DeleteFunc(found, func(k keys.Key) bool {
+				return !*all && !k.Revoked.IsZero() || id != "" && k.Organization != id
+			})
+			return list(term, *format, keyTitles, views(found, viewKey))
+		})
+	}
+	return cmd
+}
+
+func newKeysShow(term terminal) *cobra.Command {
+	cmd := &cobra.Command{Use: "show KEY", Short: "Show a key, but for its token", Args: cobra.ExactArgs(1)}
+	format, run := outputFlag(cmd), onStore(cmd, term)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		named, err := keyNamed(args[0])
+		if err != nil {
+			return err
+		}
+		return run(func(ctx context.Context, s *store.Store) error {
+			k, err := s.KeyNamed(ctx, named)
+			if err != nil {
+				return err
+			}
+			return one(term, *format, keyTitles, viewKey(k))
+		})
+	}
+	return cmd
+}

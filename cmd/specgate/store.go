@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/keys"
+	"github.com/specgate/specgate/internal/limits"
+	"github.com/specgate/specgate/internal/store"
+)
+
+// storeFlag is what commands on the store take. What else may be wrong with the configuration does not
+// matter to them.
+var storeFlag = []flagged{{"store", "`URL` of the store: sqlite://FILE or postgres://… (SPECGATE_STORE)"}}
+
+// onStore gives cmd the flags that name the store; the function that it returns then runs f on it.
+func onStore(cmd *cobra.Command, term terminal) func(f func(ctx context.Context, s *store.Store) error) error {
+	load := settings(cmd, term, storeFlag)
+	return func(f func(ctx context.Context, s *store.Store) error) (err error) {
+		cfg, err := load()
+		if err = about(err, "store"); err != nil {
+			return err
+		}
+		s, err := store.Open(cmd.Context(), cfg.StoreURL())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		return f(cmd.Context(), s)
+	}
+}
+
+// about is what of a refusal has to do with a setting, or the settings of a section: these, or a whole
+// file in which they may stand.
+func about(refused error, setting string) error {
+	var all interface{ Unwrap() []error }
+	if !errors.As(refused, &all) {
+		return refused
+	}
+	var kept []error
+	for _, err := range all.Unwrap() {
+		var p config.Problem
+		if !errors.As(err, &p) || p.Setting == "" || strings.HasPrefix(p.Setting, setting) {
+			kept = append(kept, err)
+		}
+	}
+	return errors.Join(kept...)
+}
+
+// output is the form in which a command prints what it found or made.
+type output string
+
+// outputFlag gives cmd --format.
+func outputFlag(cmd *cobra.Command) *output {
+	o := output("table")
+	cmd.Flags().Var(&o, "format", "`form` to print: table or json")
+	return &o
+}
+
+func (o *output) String() string { return string(*o) }
+func (o *output) Type() string   { return "string" }
+
+func (o *output) Set(text string) error {
+	if text != "table" && text != "json" {
+		return errors.New("must be table or json")
+	}
+	*o = output(text)
+	return nil
+}
+
+// view is what is printed of one thing: JSON, or cells under the titles.
+type view interface{ cells() []string }
+
+// list prints several things, a line each.
+func list[V view](term terminal, o output, titles []string, views []V) error {
+	if o == "json" {
+		return printJSON(term, views)
+	}
+	w := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, strings.ToUpper(strings.Join(titles, "\t"))) // Flush tells what went wrong
+	for _, v := range views {
+		_, _ = fmt.Fprintln(w, strings.Join(v.cells(), "\t"))
+	}
+	return w.Flush()
+}
+
+// one prints one thing, with a line for each title.
+func one(term terminal, o output, titles []string, v view) error {
+	if o == "json" {
+		return printJSON(term, v)
+	}
+	w := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
+	for i, cell := range v.cells() {
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", titles[i], cell)
+	}
+	return w.Flush()
+}
+
+func printJSON(term terminal, v any) error {
+	encoder := json.NewEncoder(term.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// limitsView is limits as they are printed; 0 is none.
+type limitsView struct {
+	Requests    int64 `json:"requests_per_minute"`
+	Tokens      int64 `json:"tokens_per_minute"`
+	Parallel    int64 `json:"parallel"`
+	DayTokens   int64 `json:"tokens_per_day"`
+	MonthTokens int64 `json:"tokens_per_month"`
+}
+
+func (l limitsView) cell() string {
+	var parts []string
+	for _, limit := range []struct {
+		value int64
+		unit  string
+	}{
+		{l.Requests, "requests/min"},
+		{l.Tokens, "tokens/min"},
+		{l.Parallel, "parallel"},
+		{l.DayTokens, "tokens/day"},
+		{l.MonthTokens, "tokens/month"},
+	} {
+		if limit.value > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", limit.value, limit.unit))
+		}
+	}
+	return dash(strings.Join(parts, ", "))
+}
+
+// limitFlags gives cmd a flag for each limit; the function that it returns then sets those that were given.
+func limitFlags(cmd *cobra.Command) func(*limits.Limits) error {
+	flags := []struct {
+		name, meaning string
+		of            func(*limits.Limits) *int64
+	}{
+		{"requests-per-minute", "`number` of requests in any 60 s", func(l *limits.Limits) *int64 { return &l.Requests }},
+		{"tokens-per-minute", "`number` of tokens in any 60 s", func(l *limits.Limits) *int64 { return &l.Tokens }},
+		{"parallel", "`number` of requests at one time", func(l *limits.Limits) *int64 { return &l.Parallel }},
+		{"tokens-per-day", "`number` of tokens in a day of UTC", func(l *limits.Limits) *int64 { return &l.DayTokens }},
+		{"tokens-per-month", "`number` of tokens in a month of UTC", func(l *limits.Limits) *int64 { return &l.MonthTokens }},
+	}
+	for _, f := range flags {
+		cmd.Flags().Int64(f.name, 0, f.meaning+"; 0 is no limit")
+	}
+	return func(l *limits.Limits) error {
+		for _, f := range flags {
+			if !cmd.Flags().Changed(f.name) {
+				continue
+			}
+			value, err := cmd.Flags().GetInt64(f.name)
+			if err != nil || value < 0 {
+				return errors.Join(err, fmt.Errorf("--%s must be at least 0", f.name))
+			}
+			*f.of(l) = value
+		}
+		return nil
+	}
+}
+
+// required is the check of --name where something is made.
+func required(name string) error {
+	if name == "" {
+		return usageError{errors.New("--name is missing")}
+	}
+	return keys.CheckName(name)
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func yesNo(b bool) string { //nolint:revive // it prints a flag
+	if b {
+		return "yes"
+	}
+	return "no"
+}

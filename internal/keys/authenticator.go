@@ -1,0 +1,118 @@
+package keys
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/specgate/specgate/internal/auth"
+)
+
+// Options say how an Authenticator goes about it. The zero of each but Source and Logger is its default.
+type Options struct {
+	Source Source
+	Logger *slog.Logger
+
+	Poll    time.Duration // between two questions for what has changed: 500 ms
+	Lookup  time.Duration // for an answer of the source: 2 s
+	Noted   time.Duration // between two notes of when keys were used: 1 m
+	Trusted time.Duration // how long what is known is good for while the source is away: 5 m
+	Size    int           // keys, unknown ids and organizations that are remembered, of each: 10,000
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{&o.Poll, 500 * time.Millisecond}, {&o.Lookup, 2 * time.Second}, {&o.Noted, time.Minute}, {&o.Trusted, 5 * time.Minute},
+	} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+	}
+	if o.Size == 0 {
+		o.Size = 10_000
+	}
+	return o
+}
+
+// Authenticator knows who bears a token, from what it remembers or from the source. What is changed
+// there holds here within Poll and the time of a question.
+type Authenticator struct {
+	options Options
+	memory  *memory
+	usage   usage
+	end     context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New begins to follow a source, and fails where that does not answer. Close ends it.
+func New(ctx context.Context, o Options) (*Authenticator, error) {
+	o = o.withDefaults()
+	m, err := newMemory(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	a := &Authenticator{options: o, memory: m}
+	following, end := context.WithCancel(context.WithoutCancel(ctx))
+	a.end = end
+	poke := make(chan struct{}, 1)
+	a.running.Go(func() { m.follow(following, poke) })
+	a.running.Go(func() {
+		o.Source.Listen(following, func() {
+			select {
+			case poke <- struct{}{}:
+			default: // it will be asked anyway
+			}
+		})
+	})
+	a.running.Go(func() { a.usage.write(following, o) })
+	return a, nil
+}
+
+// Close notes what was used since the last time, and waits for what runs.
+func (a *Authenticator) Close() {
+	a.end()
+	a.running.Wait()
+}
+
+// Authenticate finds the key of a token and what of the organization's a request may use with it. An
+// id that nobody has goes the same way as a secret that is wrong, up to the same comparison and answer.
+func (a *Authenticator) Authenticate(ctx context.Context, r auth.Request) (auth.Principal, error) {
+	token, ok := ParseToken(r.Token)
+	if !ok {
+		return auth.Principal{}, auth.ErrToken
+	}
+	k, err := a.memory.key(ctx, token.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return auth.Principal{}, err
+	}
+	now := time.Now()
+	if !k.matches(token.Hash, now) || k.State(now) != "active" {
+		return auth.Principal{}, auth.ErrToken
+	}
+	h, err := a.memory.holdings(ctx, k.Organization)
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	if h.Disabled {
+		return auth.Principal{}, auth.ErrToken
+	}
+	a.usage.note(k.ID, now)
+	return k.principal(h, r)
+}
+
+// matches compares a secret with the key's, and with the one before while that is good. The key that
+// is not there has neither.
+func (k Key) matches(secret Hash, now time.Time) bool {
+	current := subtle.ConstantTimeCompare(secret[:], k.Secret[:])
+	previous := subtle.ConstantTimeCompare(secret[:], k.Previous[:])
+	if !now.Before(k.PreviousUntil) {
+		previous = 0
+	}
+	return current|previous == 1 && k.ID != ""
+}

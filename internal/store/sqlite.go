@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// sqlite is a file.
+type sqlite struct{ path string }
+
+// Writers wait for one another; a transaction that begins by reading could not become one that writes
+// without failing, so each takes the right to write at once.
+const sqlitePragmas = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
+	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+
+func openSQLite(path string) (*Store, error) {
+	if path == "" {
+		return nil, errors.New("the URL names no file: write sqlite://FILE")
+	}
+	if err := private(path); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", fileURI(path)+sqlitePragmas)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(4)
+	return &Store{db: db, engine: sqlite{path}}, nil
+}
+
+// private makes a file that nobody else can read, where there is none. What SQLite puts beside it has the
+// same rights.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// fileURI takes a path as it is, whatever it has in it.
+func fileURI(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
+
+// lock holds a database beside the file, in which nothing is ever written: SQLite has locks of files on
+// every system, and frees those of a process that dies.
+func (s sqlite) lock(ctx context.Context, _ *sql.DB) (unlock func() error, err error) {
+	path := s.path + "-migrate"
+	if err := private(path); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", fileURI(path)+"?_pragma=busy_timeout(60000)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for another process to change the schema: %w", err), db.Close())
+	}
+	return db.Close, nil
+}
+
+// listen cannot tell.
+func (sqlite) listen(ctx context.Context, _ func()) { <-ctx.Done() }

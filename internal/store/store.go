@@ -1,0 +1,110 @@
+// Package store keeps keys, organizations and projects in a database: a file of SQLite, or PostgreSQL.
+// It owns the schema and every query, and must never know who asks, over what, or what a key is good for.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/specgate/specgate/internal/keys"
+	"github.com/specgate/specgate/internal/store/sqlgen"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Store is a database whose schema is this program's, or a later one's. It may be used by many goroutines
+// and processes at once.
+type Store struct {
+	db     *sql.DB
+	engine engine
+}
+
+// engine is what differs between the databases.
+type engine interface {
+	// lock waits until nobody else changes the schema.
+	lock(ctx context.Context, db *sql.DB) (unlock func() error, err error)
+	// listen is keys.Source's.
+	listen(ctx context.Context, changed func())
+}
+
+// Open connects to the database at a URL, sqlite://FILE or postgres://…, and brings its schema up to
+// date. A file that is not there is made. The errors do not hold the URL.
+func Open(ctx context.Context, url string) (*Store, error) {
+	var s *Store
+	var err error
+	switch scheme, rest, _ := strings.Cut(url, "://"); scheme {
+	case "sqlite":
+		s, err = openSQLite(rest)
+	case "postgres", "postgresql":
+		s, err = openPostgres(url)
+	default:
+		err = errors.New("the URL is neither sqlite://FILE nor postgres://…")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.db.Close() }
+
+func (s *Store) queries() *sqlgen.Queries { return sqlgen.New(s.db) }
+
+// change runs f in a transaction that makes a new revision. It locks the revision first, so that
+// changes come one after the other, and what f reads stays true until it is done.
+func (s *Store) change(ctx context.Context, f func(q *sqlgen.Queries, revision int64) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin a change: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing, once it is committed
+	q := sqlgen.New(tx)
+	revision, err := q.NextRevision(ctx)
+	if err != nil {
+		return fmt.Errorf("begin a change: %w", err)
+	}
+	if err := f(q, revision); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit a change: %w", err)
+	}
+	return nil
+}
+
+// found gives what is not there its name.
+func found(err error, what string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("%s: %w", what, keys.ErrNotFound)
+	default:
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+}
+
+// millis is a time as it is kept; 0 is never.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
