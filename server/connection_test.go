@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -375,8 +376,18 @@ func TestPages(t *testing.T) {
 	if doc.Components.Schemas["CompletionRequest"].Value.Extensions["x-rules"] == nil {
 		t.Error("/openapi.json has lost the rules")
 	}
-	if got := r.send("GET", "/docs", "", noToken); got.status != 200 || !strings.Contains(got.body, "/openapi.json") {
-		t.Errorf("/docs: %d %s", got.status, got.body)
+	page := r.send("GET", "/docs", "", noToken)
+	if page.status != 200 || !strings.Contains(page.body, "/openapi.json") || !strings.Contains(page.body, "<title>"+doc.Info.Title+" - ") {
+		t.Errorf("/docs: %d %s", page.status, page.body)
+	}
+	parts := regexp.MustCompile(`(?:href|src)="([^"]+)"`).FindAllStringSubmatch(page.body, -1)
+	for _, part := range append(parts, []string{"", "/docs/"}) {
+		if got := r.send("GET", part[1], "", noToken); got.status != 200 || got.body == "" {
+			t.Errorf("%s: %d %s", part[1], got.status, got.body)
+		}
+	}
+	if len(parts) != 5 {
+		t.Errorf("/docs has the parts %q", parts)
 	}
 	for _, path := range []string{"/healthz", "/readyz"} {
 		if got := r.send("GET", path, "", noToken); got.status != 200 || got.body != `{"status":"ok"}`+"\n" {

@@ -1,12 +1,15 @@
 package server
 
 import (
+	_ "embed"
+	"html"
 	"net/http"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
-	swagger "github.com/swaggest/swgui/v5emb"
+	"github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
 )
 
 // The pages beside the contract's routes. They need no token.
@@ -18,6 +21,12 @@ const (
 	pageDocs     = "/docs"
 	pageMetrics  = "/metrics" // on the operations listener alone
 )
+
+// docsPage shows the contract by Swagger UI. It is no template of html/template: reached by any code, that
+// has the linker keep every exported method of every library, a quarter of the binary.
+//
+//go:embed docs.html
+var docsPage string
 
 func isPage(route string) bool {
 	switch route {
@@ -34,15 +43,17 @@ func (s *Server) addPages(doc *openapi3.T, spec []byte) error {
 	if err != nil {
 		return err
 	}
-	docs := orNotFound(swagger.New(doc.Info.Title, pageSpecJSON, pageDocs))
+	docs := strings.ReplaceAll(docsPage, "$title", html.EscapeString(doc.Info.Title))
+	page := func(c echo.Context) error { return c.HTML(http.StatusOK, docs) }
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		s.echo.Add(method, pageHealth, s.healthy)
 		s.echo.Add(method, pageReady, s.ready)
 	}
 	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
 	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", asJSON) })
-	s.echo.GET(pageDocs, docs)
-	s.echo.GET(pageDocs+"/*", docs)
+	s.echo.GET(pageDocs, page)
+	s.echo.GET(pageDocs+"/", page)
+	s.echo.GET(pageDocs+"/*", orNotFound(http.StripPrefix(pageDocs+"/", statigz.FileServer(static.FS))))
 	return nil
 }
 

@@ -91,7 +91,13 @@ func (a admin) make(args ...string) (m made) {
 // gateway runs a gateway on the store.
 func (a admin) gateway() *running {
 	a.t.Helper()
-	return startWith(a.t, "auth: {mode: keys}\nstore: '"+a.url+"'", fakebackend.JSON(200, answered))
+	return a.gatewayWith("")
+}
+
+// gatewayWith is gateway with more settings.
+func (a admin) gatewayWith(more string) *running {
+	a.t.Helper()
+	return startWith(a.t, more+"auth: {mode: keys}\nstore: '"+a.url+"'", fakebackend.JSON(200, answered))
 }
 
 // with asks for a completion with a token.

@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, term terminal) int {
 }
 
 func newRoot(term terminal) *cobra.Command {
+	var version bool // not cobra's own, whose text/template would have the linker keep every exported method
 	root := &cobra.Command{
 		Use:   "specgate",
 		Short: "A gateway for text completions that holds every request and answer to one contract",
@@ -65,15 +66,19 @@ is wrong with it; what does reaches the server byte for byte.
 
   # In front of a server on this machine
   OPENAI_BASE_URL=http://127.0.0.1:8000/v1 specgate serve`,
-		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          subcommand,
-		RunE:          showHelp,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if version {
+				return printVersion(term)
+			}
+			return showHelp(cmd, args)
+		},
 	}
+	root.Flags().BoolVarP(&version, "version", "v", false, "version for specgate")
 	root.SetOut(term.stdout)
 	root.SetErr(term.stderr)
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		newServe(term), newKeys(term), newOrgs(term), newProjects(term),
 		newConfig(term), newSpec(term), newConformance(term), newHealthcheck(term), newVersion(term),

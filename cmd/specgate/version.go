@@ -18,11 +18,13 @@ func newVersion(term terminal) *cobra.Command {
 		Short:   "Print the version, the commit and the Go release of this build",
 		Example: `  specgate version`,
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(term.stdout, buildVersion())
-			return err
-		},
+		RunE:    func(*cobra.Command, []string) error { return printVersion(term) },
 	}
+}
+
+func printVersion(term terminal) error {
+	_, err := fmt.Fprintln(term.stdout, buildVersion())
+	return err
 }
 
 // buildVersion is one line. What the linker was not told is taken from what Go records of a build.
