@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -67,7 +68,7 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 		defer own.CloseIdleConnections()
 		e.transport = own
 	}
-	if err := s.meet(ctx, e, options.Timeout); err != nil {
+	if err := s.meet(ctx, e, options.Timeout); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
 	report := &Report{Title: s.title, Version: s.version, URL: base.Redacted(), Model: e.model, key: e.key}
@@ -105,6 +106,11 @@ func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) er
 	if first.Status == 0 {
 		return fmt.Errorf("%w: %w", ErrUnreachable, first.Err)
 	}
+	if err != nil && first.Status != http.StatusOK {
+		if x := e.do(ctx, plea("Hello World")); x.isElsewhere() {
+			return fmt.Errorf("%w: it has neither models nor completions: the URL is to be that of the API, as a rule with /v1 at its end", ErrUnreachable)
+		}
+	}
 	if first.Status == http.StatusUnauthorized || first.Status == http.StatusForbidden {
 		if x := e.do(ctx, plea("Hello World")); x.Status == first.Status {
 			return fmt.Errorf("%w: it answers %d: it needs a key that it knows, as --key or OPENAI_API_KEY", ErrUnreachable, x.Status)
@@ -122,6 +128,16 @@ func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) er
 		e.model = list.Data[0].Id
 	}
 	return nil
+}
+
+// isElsewhere reports whether an answer to a completion is that of a server which has no such thing: it knows
+// neither the path nor, by the method, what is asked for. That a model is not there is said in an error.
+func (x *Exchange) isElsewhere() bool {
+	switch x.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return !bytes.Contains(x.Got, []byte("model"))
+	}
+	return false
 }
 
 func errTimeout(timeout time.Duration) error {

@@ -273,3 +273,33 @@ func TestStreamsHaveConnectionsOfTheirOwn(t *testing.T) {
 		t.Errorf("%+v", verdicts(report))
 	}
 }
+
+// What has neither models nor completions is no endpoint that deviates: the URL is another's, or lacks /v1.
+func TestRunAgainstSomethingElse(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	for name, front := range map[string]http.HandlerFunc{
+		"another server": http.NotFound,
+		"without /v1": func(w http.ResponseWriter, r *http.Request) {
+			r.URL.Path = strings.TrimPrefix(r.URL.Path, "/v1")
+			specgate.ServeHTTP(w, r)
+		},
+	} {
+		if _, err := against(t, front); !errors.Is(err, conformance.ErrUnreachable) || !strings.Contains(err.Error(), "/v1") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A run that is interrupted before anything has come is a run that is interrupted.
+func TestRunThatIsInterruptedAtOnce(t *testing.T) {
+	t.Parallel()
+	front := httptest.NewServer(newSpecgate(t))
+	t.Cleanup(front.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	report, err := newSuite(t).Run(ctx, conformance.Target{URL: front.URL + "/v1"}, conformance.Options{Timeout: time.Minute})
+	if err != nil || len(report.Results) > 0 || report.Planned == 0 {
+		t.Errorf("%+v, error %v", report, err)
+	}
+}

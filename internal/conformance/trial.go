@@ -55,7 +55,7 @@ func (t *trial) completions(body string, header ...string) (*Exchange, error) {
 // body is a request with some fields beside the model.
 func (t *trial) body(fields string) (string, error) {
 	if t.model == "" {
-		return "", fmt.Errorf("there is no model to ask: %w; name one with --model", t.noModel)
+		return "", fmt.Errorf("there is no model to ask: %w (--model names one)", t.noModel)
 	}
 	return `{"model":` + quoted(t.model) + `,` + fields + `}`, nil
 }
