@@ -141,7 +141,7 @@ func (x *Exchange) unsupported() string {
 			field = fmt.Sprint(v.Loc[1])
 		}
 	}
-	if sent[field] == nil {
+	if sent[field] == nil || field == "model" || field == "prompt" && sent[field][0] == '"' { // without which there is no completion
 		return ""
 	}
 	return field
