@@ -24,7 +24,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 .PHONY: help generate generate-store test-stores build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 generate: ## Make gen/ and the generated documents from openapi.yaml and the settings
 	$(GO) generate ./...
@@ -48,7 +48,7 @@ race: ## Run the tests with the race detector
 size: build ## Fail where the binary has grown past 40 MB
 	@test $$(wc -c < $(BIN)/specgate) -le 40000000 || { echo "bin/specgate has grown past 40 MB"; exit 1; }
 
-check: drift lint lint-spec test race size ## Everything a change has to pass
+check: drift lint lint-spec test race size ## What every change has to pass first; the other jobs of ci.yml follow it
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
 
 drift: generate ## Fail where a generated file, or go.mod, is not what its source makes

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/specgate/specgate/internal/fakebackend"
@@ -87,4 +89,26 @@ func TestRetriesThatAreWithheld(t *testing.T) {
 			t.Errorf("%d: %d", i, got.status)
 		}
 	}
+}
+
+// A backend that is gone costs no caller anything while another is there: not by the budget of retries, and
+// not by all that it has answered before.
+func TestABackendThatDiesCostsNobodyAnything(t *testing.T) {
+	t.Parallel()
+	a := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(answered))
+	}))
+	backends := several{"a": {URL: a.URL}, "b": fakebackend.New(t, fakebackend.JSON(200, answered))}
+	g := startBefore(t, backends, quiet+"models: {m: {targets: [{upstream: a, weight: 3}, {upstream: b}]}}\n", nil)
+	for range 40 {
+		g.complete(plainBody)
+	}
+	a.Close()
+	for i := range 40 {
+		if got := g.complete(plainBody); got.status != 200 || from(got) != "b" {
+			t.Fatalf("request %d: %d from %s", i, got.status, from(got))
+		}
+	}
+	g.mustCount(`specgate_upstream_circuit_state{upstream="a"}`, "2")
 }

@@ -55,7 +55,7 @@ func listsModels(t *trial) error {
 
 func retrievesModel(t *trial) error {
 	if t.model == "" {
-		return fmt.Errorf("there is no model to ask for: %w; name one with --model", t.noModel)
+		return fmt.Errorf("there is no model to ask for: %w (--model names one)", t.noModel)
 	}
 	x, err := t.send(request{method: http.MethodGet, path: "/models/" + url.PathEscape(t.model)})
 	if err := orElse(err, x.mustBe(http.StatusOK)); err != nil {

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/specgate/specgate/gen"
 )
 
 // Target is an endpoint to be held to the contract.
@@ -67,7 +70,7 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 		defer own.CloseIdleConnections()
 		e.transport = own
 	}
-	if err := s.meet(ctx, e, options.Timeout); err != nil {
+	if err := s.meet(ctx, e, options.Timeout); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
 	report := &Report{Title: s.title, Version: s.version, URL: base.Redacted(), Model: e.model, key: e.key}
@@ -97,17 +100,19 @@ func newTransport() *http.Transport {
 
 // meet finds the model to ask, and fails where there is no asking.
 func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout(timeout))
-	defer cancel()
-	t := &trial{endpoint: e, suite: s, ctx: ctx}
-	list, err := t.list()
+	t := &trial{endpoint: e, suite: s}
+	var list *gen.ModelList
+	var err error
+	within(ctx, timeout, func(ctx context.Context) {
+		t.ctx = ctx
+		list, err = t.list()
+	})
 	first := t.exchanges[0]
-	if first.Status == 0 {
-		return fmt.Errorf("%w: %w", ErrUnreachable, first.Err)
-	}
-	if first.Status == http.StatusUnauthorized || first.Status == http.StatusForbidden {
-		if x := e.do(ctx, plea("Hello World")); x.Status == first.Status {
-			return fmt.Errorf("%w: it answers %d: it needs a key that it knows, as --key or OPENAI_API_KEY", ErrUnreachable, x.Status)
+	if err != nil && first.Status != http.StatusOK {
+		var x *Exchange
+		within(ctx, timeout, func(ctx context.Context) { x = e.do(ctx, plea("Hello World")) })
+		if err := unaskable(first, x); err != nil {
+			return err
 		}
 	}
 	if e.model != "" {
@@ -122,6 +127,37 @@ func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) er
 		e.model = list.Data[0].Id
 	}
 	return nil
+}
+
+// within runs f with so much time.
+func within(ctx context.Context, timeout time.Duration, f func(ctx context.Context)) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout(timeout))
+	defer cancel()
+	f(ctx)
+}
+
+// unaskable says why there is no asking an endpoint, by what it makes of a question for its models and of
+// one for a completion; nil where there is.
+func unaskable(models, completion *Exchange) error {
+	switch {
+	case models.Status == 0 && completion.Status == 0:
+		return fmt.Errorf("%w: %w", ErrUnreachable, models.Err)
+	case completion.isElsewhere():
+		return fmt.Errorf("%w: it has neither models nor completions: the URL is to be that of the API, as a rule with /v1 at its end", ErrUnreachable)
+	case models.Status == completion.Status && (models.Status == http.StatusUnauthorized || models.Status == http.StatusForbidden):
+		return fmt.Errorf("%w: it answers %d: it needs a key that it knows, as --key or OPENAI_API_KEY", ErrUnreachable, models.Status)
+	}
+	return nil
+}
+
+// isElsewhere reports whether an answer to a completion is that of a server which has no such thing: it knows
+// neither the path nor, by the method, what is asked for. That a model is not there is said in an error.
+func (x *Exchange) isElsewhere() bool {
+	switch x.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return !bytes.Contains(x.Got, []byte("model"))
+	}
+	return false
 }
 
 func errTimeout(timeout time.Duration) error {

@@ -273,3 +273,75 @@ func TestStreamsHaveConnectionsOfTheirOwn(t *testing.T) {
 		t.Errorf("%+v", verdicts(report))
 	}
 }
+
+// What has neither models nor completions is no endpoint that deviates: the URL is another's, or lacks /v1.
+func TestRunAgainstSomethingElse(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	for name, front := range map[string]http.HandlerFunc{
+		"another server": http.NotFound,
+		"without /v1": func(w http.ResponseWriter, r *http.Request) {
+			r.URL.Path = strings.TrimPrefix(r.URL.Path, "/v1")
+			specgate.ServeHTTP(w, r)
+		},
+	} {
+		if _, err := against(t, front); !errors.Is(err, conformance.ErrUnreachable) || !strings.Contains(err.Error(), "/v1") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A run that is interrupted before anything has come is a run that is interrupted.
+func TestRunThatIsInterruptedAtOnce(t *testing.T) {
+	t.Parallel()
+	front := httptest.NewServer(newSpecgate(t))
+	t.Cleanup(front.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	report, err := newSuite(t).Run(ctx, conformance.Target{URL: front.URL + "/v1"}, conformance.Options{Timeout: time.Minute})
+	if err != nil || len(report.Results) > 0 || report.Planned == 0 {
+		t.Errorf("%+v, error %v", report, err)
+	}
+}
+
+// What no completion can do without is not given up as something that the endpoint has not.
+func TestRefusalOfWhatIsNeededIsADeviation(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	for _, field := range []string{"model", "prompt"} {
+		report, err := against(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				specgate.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, `{"error":{"message":"no","type":"invalid_request_error","param":%q,"code":"unsupported_parameter"}}`, field)
+		}, "prompts/text")
+		if err != nil || verdicts(report)["prompts/text"] != conformance.Deviates {
+			t.Errorf("%s: %+v, error %v", field, report, err)
+		}
+	}
+}
+
+// A list of models that never comes is a deviation of that, where completions do.
+func TestModelsThatNeverCome(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/models" {
+			panic(http.ErrAbortHandler)
+		}
+		specgate.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	report, err := newSuite(t).Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey, Model: "specgate-1"},
+		conformance.Options{Timeout: time.Minute, Only: []string{"models/list", "prompts/text"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]conformance.Verdict{"models/list": conformance.Deviates, "prompts/text": conformance.Holds}
+	if diff := cmp.Diff(want, verdicts(report)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

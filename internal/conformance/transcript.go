@@ -65,6 +65,7 @@ type joined struct {
 	reasons []string // as they came
 	tokens  []string
 	late    bool // whether a piece came behind a finish_reason
+	pieces  []byte
 }
 
 // choices puts the pieces together, by index.
@@ -77,7 +78,7 @@ func (tr *transcript) choices() []joined {
 			}
 			c := &all[min(piece.Index, mostChoices)]
 			c.late = c.late || len(c.reasons) > 0
-			c.text += piece.Text
+			c.pieces = append(c.pieces, piece.Text...)
 			if piece.Logprobs != nil {
 				c.tokens = append(c.tokens, values(piece.Logprobs.Tokens)...)
 			}
@@ -85,6 +86,9 @@ func (tr *transcript) choices() []joined {
 				c.reasons = append(c.reasons, string(*piece.FinishReason))
 			}
 		}
+	}
+	for i := range all {
+		all[i].text = string(all[i].pieces)
 	}
 	return all
 }

@@ -55,7 +55,7 @@ func (t *trial) completions(body string, header ...string) (*Exchange, error) {
 // body is a request with some fields beside the model.
 func (t *trial) body(fields string) (string, error) {
 	if t.model == "" {
-		return "", fmt.Errorf("there is no model to ask: %w; name one with --model", t.noModel)
+		return "", fmt.Errorf("there is no model to ask: %w (--model names one)", t.noModel)
 	}
 	return `{"model":` + quoted(t.model) + `,` + fields + `}`, nil
 }
@@ -141,7 +141,7 @@ func (x *Exchange) unsupported() string {
 			field = fmt.Sprint(v.Loc[1])
 		}
 	}
-	if sent[field] == nil {
+	if sent[field] == nil || field == "model" || field == "prompt" && sent[field][0] == '"' { // without which there is no completion
 		return ""
 	}
 	return field

@@ -10,7 +10,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// Breaker says when a backend that fails is left alone: after so many failures within Window, where
+// Breaker says when a backend that fails is left alone: after so many failures in a row, or within Window where
 // they are at least half of what was asked, nothing goes to it for Open. Then one request may try, and
 // one more each time that Open has passed without a word of it. Failures of 0 is never.
 type Breaker struct {
@@ -74,7 +74,8 @@ func newBreaker(o Options) *breaker {
 		BucketPeriod: max(o.Breaker.Window/buckets, 1),
 		Timeout:      o.Breaker.Open,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
-			return int(c.TotalFailures) >= o.Breaker.Failures && 2*c.TotalFailures >= c.TotalFailures+c.TotalSuccesses
+			return int(c.ConsecutiveFailures) >= o.Breaker.Failures ||
+				int(c.TotalFailures) >= o.Breaker.Failures && 2*c.TotalFailures >= c.TotalFailures+c.TotalSuccesses
 		},
 		IsExcluded: func(err error) bool { return errors.Is(err, errSilent) },
 		OnStateChange: func(name string, _, to gobreaker.State) {

@@ -64,22 +64,37 @@ func TestBreakerForgets(t *testing.T) {
 	})
 }
 
-// A few failures among many answers are no reason to give a backend up.
+// A few failures among many answers are no reason to give a backend up. Some in a row are, however much it
+// answered before.
 func TestBreakerWeighsAnswers(t *testing.T) {
-	s := &scripted{answer: fine}
+	s := &scripted{}
+	some := func(g *guard.Guard, how func(context.Context) (*completion.Answer, error), count int) {
+		s.answer = how
+		for range count {
+			_ = complete(g)
+		}
+	}
 	in(t, breaking, s, func(g *guard.Guard) {
-		for range 10 {
-			_ = complete(g)
+		some(g, fine, 6)
+		for range 4 {
+			some(g, fail, 2)
+			some(g, fine, 1)
 		}
-		s.answer = fail
-		for range 9 {
-			_ = complete(g)
-		}
+		some(g, fail, 1)
 		if g.Circuit() != 0 {
 			t.Error("9 of 19 have opened it")
 		}
-		if _ = complete(g); g.Circuit() != 2 {
+		if some(g, fail, 1); g.Circuit() != 2 {
 			t.Error("10 of 20 have not")
+		}
+	})
+	in(t, breaking, s, func(g *guard.Guard) {
+		some(g, fine, 100)
+		if some(g, fail, 2); g.Circuit() != 0 {
+			t.Error("2 in a row have opened it")
+		}
+		if some(g, fail, 1); g.Circuit() != 2 {
+			t.Error("3 in a row have not")
 		}
 	})
 }

@@ -79,6 +79,8 @@ var refused = []struct{ name, overlay, want string }{
 	{"another OpenAPI", of("{target: $, update: {openapi: 3.1.0}}"), "it changes openapi" + rests},
 
 	{"an answer's field", of("{target: " + answer + ".properties.usage, remove: true}"), "it removes components.schemas.Completion.properties.usage" + rests},
+	{"lists without a bound", of("{target: '$.components.schemas.Prompt.oneOf[*].maxItems', remove: true}"), "must be a number of at most 8192"},
+	{"a bound that is none", of("{target: '$.components.schemas.Stop.oneOf[1]', update: {maxItems: 1000000}}"), "must be a number of at most 8192"},
 	{"an answer's limit", of("{target: $.components.schemas.Logprobs.properties.top_logprobs, update: {maxItems: 5}}"), "it adds components.schemas.Logprobs.properties.top_logprobs.maxItems" + rests},
 	{"an answer that is closed", of("{target: " + answer + ", update: {additionalProperties: false}}"), "it changes components.schemas.Completion.additionalProperties" + rests},
 	{"an answer's list of codes", of("{target: \"$.components.schemas.ErrorObject.properties.code['x-extensible-enum'][0]\", remove: true}"), "components.schemas.ErrorObject.properties.code.x-extensible-enum" + rests},

@@ -24,11 +24,11 @@ func request() *shape {
 
 func requestShape() *shape {
 	s := &shape{
-		free:       slices.Concat(prose, []string{"maximum", "maxLength", "maxItems", "pattern", "enum"}),
+		free:       slices.Concat(prose, []string{"maximum", "maxLength", "pattern", "enum"}),
 		extensions: true,
 		held:       []string{"x-exact-keys", "x-max-violations"},
 		limits: map[string]limit{
-			"minimum": mayRise, "minLength": mayRise, "minItems": mayRise,
+			"minimum": mayRise, "minLength": mayRise, "minItems": mayRise, "maxItems": mayBeHeld,
 			"required": mayGrow,
 		},
 	}
@@ -66,6 +66,16 @@ func mayBeCounted(_, after any) string {
 		return ""
 	}
 	return fmt.Sprintf("must be a number of at most %d: the cost of a request multiplies by it", mostCounted)
+}
+
+// mostItems bounds the lists that have a bound: of prompts, each is a text to be generated.
+const mostItems = 1 << 13
+
+func mayBeHeld(before, after any) string {
+	if current, is := number(after); before == nil || is && current <= mostItems {
+		return ""
+	}
+	return fmt.Sprintf("must be a number of at most %d: the cost of a request multiplies by it", mostItems)
 }
 
 func mayBecomeTrue(before, after any) string {

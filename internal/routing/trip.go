@@ -118,11 +118,15 @@ func (t *trip) again(ctx context.Context, i int, err error, work *completion.Wor
 	if !retry.may(apierror.FateOf(err), work) || t.call.Attempts >= retry.Attempts {
 		return -1
 	}
+	other := t.next()
+	if other >= 0 && apierror.FateOf(err) == apierror.NotSent {
+		return other // it is its first request, and the one that is not there had none
+	}
 	var ok bool
 	if t.unspent, ok = t.router.budget.retry(); !ok {
 		return -1
 	}
-	if other := t.next(); other >= 0 {
+	if other >= 0 {
 		return other
 	}
 	var e *apierror.Error
