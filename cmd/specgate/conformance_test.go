@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/specgate/specgate/internal/conformance"
@@ -82,8 +83,10 @@ func TestConformanceIsInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
+	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1/models" {
+		_, _ = io.Copy(io.Discard, r.Body)                   // or the server would not see the caller leave
+		if r.URL.Path == "/v1/models" || asked.Add(1) == 1 { // for the models, and whether there are completions
 			w.WriteHeader(http.StatusTeapot)
 			return
 		}
