@@ -97,6 +97,7 @@ func TestABackendThatDiesCostsNobodyAnything(t *testing.T) {
 	t.Parallel()
 	a := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Connection", "close") // on one that is kept, a request may be under way when it breaks
 		_, _ = w.Write([]byte(answered))
 	}))
 	backends := several{"a": {URL: a.URL}, "b": fakebackend.New(t, fakebackend.JSON(200, answered))}
