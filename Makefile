@@ -58,9 +58,10 @@ drift: generate ## Fail where a generated file, or go.mod, is not what its sourc
 	@sha256sum --quiet --check internal/store/sqlgen/sources.sha256 && test "$$(wc -l <internal/store/sqlgen/sources.sha256)" -eq $(words $(STORE_SOURCES) $(wildcard internal/store/sqlgen/*.go)) \
 	  || { echo "internal/store/sqlgen is not of its queries: run make generate-store and commit"; exit 1; }
 
-lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code
+lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code, and that actions are named by their commits
 	$< run ./...
 	cd internal/crosscheck && $(abspath $<) run ./...
+	@! grep -rnE 'uses: +[^. ]' .github | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' || { echo "an action is not named by its commit"; exit 1; }
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT):
 	GOBIN=$(abspath $(BIN)) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
