@@ -29,9 +29,12 @@ says is asked, case by case, and what comes is held to it; docs/conformance.md l
 the cases. The run makes some 300 small requests, which an endpoint that bills them
 will bill.
 
+A certificate that a private authority has signed is trusted where SSL_CERT_FILE names
+that authority's.
+
 Exit codes:
   0  all required cases hold
-  1  some deviate, or the run was interrupted
+  1  some deviate, none of them could be tried, or the run was interrupted or given up
   2  the endpoint cannot be asked: no connection, no key, or a command line that is none`,
 		Example: `  specgate conformance http://127.0.0.1:8080/v1
   specgate conformance --key sg-one --only limits,rules http://127.0.0.1:8420/v1
@@ -89,11 +92,17 @@ func hold(ctx context.Context, suite *conformance.Suite, target conformance.Targ
 	if err := got.Write(to.stdout, to.format); err != nil {
 		return err
 	}
+	if got.GaveUp {
+		return fmt.Errorf("the endpoint hangs: %d of %d cases were run", len(got.Results), got.Planned)
+	}
 	if got.Interrupted() {
 		return fmt.Errorf("interrupted: %d of %d cases were run", len(got.Results), got.Planned)
 	}
 	if n := got.Deviations(conformance.Required); n > 0 {
 		return fmt.Errorf("the endpoint deviates from the contract in %d required cases", n)
+	}
+	if !got.Answered() {
+		return errors.New("nothing is known of the endpoint: it says that it does not support what the cases need")
 	}
 	return nil
 }
@@ -122,12 +131,33 @@ func mayRun(suite *conformance.Suite, only []string, timeout time.Duration) erro
 		return errors.New("--timeout must be more than 0")
 	}
 	for _, name := range only {
-		known := func(c conformance.Case) bool { return c.ID == name || c.Group() == name }
-		if !slices.ContainsFunc(suite.Cases(), known) {
-			return fmt.Errorf("--only: there is no group or case %q; the groups are %s", name, strings.Join(suite.Groups(), ", "))
+		if err := isThere(suite, name); err != nil {
+			return fmt.Errorf("--only: %w", err)
 		}
 	}
 	return nil
+}
+
+// isThere refuses a name that is neither a group's nor a case's, and says what there is.
+func isThere(suite *conformance.Suite, name string) error {
+	group, _, _ := strings.Cut(name, "/")
+	var others []string
+	for _, c := range suite.Cases() {
+		if c.ID == name || c.Group() == name {
+			return nil
+		}
+		if c.Group() == group {
+			others = append(others, c.ID)
+		}
+	}
+	switch {
+	case slices.Contains(suite.LeftOut(), name):
+		return fmt.Errorf("the case %q is left out: this contract has it otherwise", name)
+	case len(others) > 0:
+		return fmt.Errorf("there is no case %q; those of the group %s are %s", name, group, strings.Join(others, ", "))
+	default:
+		return fmt.Errorf("there is no group or case %q; the groups are %s", name, strings.Join(suite.Groups(), ", "))
+	}
 }
 
 // progress shows how far the run is, where somebody may be looking.
@@ -155,6 +185,12 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// alternatives are words of which one is to be taken: at least two.
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
 // reportFlag is a form of a report; another value is a usage error.
 type reportFlag string
 
@@ -166,7 +202,7 @@ func (f *reportFlag) Type() string { return "form" }
 // Set takes a value from the command line.
 func (f *reportFlag) Set(value string) error {
 	if !slices.Contains(conformance.Formats, value) {
-		return errors.New("it must be " + strings.Join(conformance.Formats, ", "))
+		return errors.New("it must be " + alternatives(conformance.Formats))
 	}
 	*f = reportFlag(value)
 	return nil

@@ -64,7 +64,7 @@ func TestConformanceExits(t *testing.T) {
 		"conformance 127.0.0.1:8420":                      {exitUsage, "must be an http or https one"},
 		"conformance ftp://127.0.0.1/v1":                  {exitUsage, "must be an http or https one"},
 		"conformance a b":                                 {exitUsage, "takes one URL"},
-		"conformance http://x/v1 --format yaml":           {exitUsage, "it must be text, json, junit, markdown"},
+		"conformance http://x/v1 --format yaml":           {exitUsage, "it must be text, json, junit or markdown"},
 		"conformance http://x/v1 --only nothing":          {exitUsage, `no group or case "nothing"; the groups are models, prompts`},
 		"conformance http://x/v1 --timeout 0s":            {exitUsage, "must be more than 0"},
 		"conformance http://x/v1 --contract-overlay none": {exitUsage, "none"},

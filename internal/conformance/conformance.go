@@ -5,8 +5,6 @@
 package conformance
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +47,9 @@ type Suite struct {
 	request        *contract.Program
 	answers        map[*openapi3.Schema]*contract.Program // by what a response's content refers to
 	chunk, broken  *contract.Program                      // what the data of an event is; broken is an Error
+	model          string                                 // that the contract takes, for what is said before there is an endpoint
 	cases          []Case
+	leftOut        []string
 }
 
 // New reads the contract, an openapi.yaml, and makes its cases. It fails where the file has not what a
@@ -63,19 +63,16 @@ func New(spec []byte) (*Suite, error) {
 	if err := s.compile(); err != nil {
 		return nil, err
 	}
+	s.model = s.someModel()
 	for _, group := range []func() []Case{
 		s.modelCases, s.promptCases, s.fieldCases, s.limitCases, s.ruleCases, s.samplingCases, s.logprobsCases,
 		s.choiceCases, s.echoCases, s.streamCases, s.answerCases, s.errorCases, s.headerCases, s.robustnessCases,
 	} {
-		s.cases = append(s.cases, slices.DeleteFunc(group(), s.foreign)...)
+		for _, c := range group() {
+			s.take(c)
+		}
 	}
-	return s, nil
-}
-
-// foreign reports whether a case expects something else than this contract does of what it sends first.
-func (s *Suite) foreign(c Case) bool {
-	t := &trial{endpoint: &endpoint{model: "any"}, suite: s, ctx: context.Background(), rehearsal: true}
-	return errors.Is(c.try(t), errForeign)
+	return s, s.miss(spec)
 }
 
 // Cases are the suite's, group by group.

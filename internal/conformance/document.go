@@ -1,12 +1,6 @@
 package conformance
 
-import (
-	"fmt"
-	"net/http"
-	"slices"
-	"strings"
-	"unicode/utf8"
-)
+import "slices"
 
 // Document is a report as it is written and read.
 type Document struct {
@@ -17,6 +11,10 @@ type Document struct {
 	Groups   []Tally `json:"groups"`
 	Total    Tally   `json:"total"`
 	Cases    []Entry `json:"cases"`
+
+	LeftOut []string `json:"left_out,omitempty"` // ids of cases that the contract has otherwise
+	NotRun  []string `json:"not_run,omitempty"`  // ids of cases that were planned
+	GaveUp  bool     `json:"gave_up,omitempty"`  // why those were not run, if not for an interruption
 }
 
 // Tally counts the verdicts of a group.
@@ -41,30 +39,13 @@ type Entry struct {
 	Exchanges []Trace `json:"exchanges"`
 }
 
-// Trace is an exchange as it is shown: its bodies abridged, and no key.
-type Trace struct {
-	Sent    string   `json:"sent"` // method and path
-	Header  []string `json:"header,omitempty"`
-	Body    string   `json:"body,omitempty"`
-	Status  int      `json:"status,omitempty"`
-	Type    string   `json:"content_type,omitempty"`
-	Answer  string   `json:"answer,omitempty"`
-	Failure string   `json:"failure,omitempty"`
-}
-
-// mostShown is how many bytes of a body are shown, mostReason how many of a reason.
-const mostShown, mostReason = 2000, 500
-
 // Document makes what can be written of a report.
 func (r *Report) Document() Document {
-	d := Document{Contract: r.Title + " " + r.Version, Endpoint: r.redact(r.URL), Model: r.redact(r.Model), Planned: r.Planned, Total: Tally{}}
+	d := Document{Contract: r.Title + " " + r.Version, Endpoint: r.key.redact(r.URL), Model: r.key.redact(r.Model), Planned: r.Planned, Total: Tally{}, LeftOut: r.LeftOut, NotRun: r.NotRun, GaveUp: r.GaveUp}
 	for _, result := range r.Results {
 		entry := Entry{
 			ID: result.Case.ID, Level: result.Case.Level, Verdict: result.Verdict, Says: result.Case.Says, Pointer: result.Case.Pointer,
-			Reason: abridged(r.redact(result.Reason), mostReason), Seconds: result.Took.Seconds(), Exchanges: []Trace{},
-		}
-		for _, x := range result.Exchanges {
-			entry.Exchanges = append(entry.Exchanges, r.trace(x))
+			Reason: result.Reason, Seconds: result.Took.Seconds(), Exchanges: result.Exchanges,
 		}
 		d.add(result.Case.Group(), entry)
 	}
@@ -94,33 +75,14 @@ func (t *Tally) count(e Entry) {
 	}
 }
 
-// usual are headers that every request of a kind has.
-var usual = []string{"User-Agent: specgate-conformance", "Accept-Encoding: identity", "Content-Type: application/json"}
-
-func (r *Report) trace(x *Exchange) Trace {
-	t := Trace{Sent: r.redact(x.Method + " " + x.Path), Body: r.shown(x.Body), Status: x.Status, Answer: r.shown(x.Got)}
-	for name, values := range x.Header {
-		if line := name + ": " + strings.Join(values, ", "); !slices.Contains(usual, line) {
-			t.Header = append(t.Header, r.redact(line))
-		}
-	}
-	slices.Sort(t.Header)
-	if x.Answer != nil {
-		t.Type = r.redact(http.Header(x.Answer).Get("Content-Type"))
-	}
-	if x.Err != nil {
-		t.Failure = r.redact(x.Err.Error())
-	}
-	return t
+// answered are how many cases of a level hold or deviate.
+func (d *Document) answered(level Level) int {
+	return len(d.of(Holds, level)) + len(d.of(Deviates, level))
 }
 
-// shown is a body without the key. It is abridged only then: half a key is one too.
-func (r *Report) shown(body []byte) string {
-	text := r.redact(string(body))
-	if !utf8.ValidString(text) {
-		text = fmt.Sprintf("%q", text)
-	}
-	return abridged(text, mostShown)
+// planned are how many cases of a level have a verdict.
+func (d *Document) planned(level Level) int {
+	return d.answered(level) + len(d.of(NotApplicable, level))
 }
 
 // of are the cases of a verdict and a level.

@@ -16,6 +16,7 @@ type endpoint struct {
 	key       string
 	model     string
 	noModel   error // why there is none
+	answered  bool  // whether anything ever came, and ended
 	transport http.RoundTripper
 }
 
@@ -37,6 +38,10 @@ type Exchange struct {
 	Answer http.Header
 	Got    []byte
 	Err    error // why nothing came, or not all
+
+	foreign bool        // what was sent does not keep the contract
+	excuse  string      // the field for which it was refused, where that is an excuse
+	stream  *transcript // what came, where that is a stream that keeps its schema
 }
 
 // mostAnswer bounds what is read of one answer, in bytes.
@@ -55,7 +60,7 @@ func (e *endpoint) do(ctx context.Context, r request) *Exchange {
 		return x
 	}
 	for name, values := range sent.Header {
-		if name != "Authorization" || !strings.Contains(values[0], e.key) {
+		if name != "Authorization" || e.key == "" || !strings.Contains(values[0], e.key) {
 			x.Header[name] = values
 		}
 	}
@@ -72,6 +77,7 @@ func (e *endpoint) do(ctx context.Context, r request) *Exchange {
 	} else if len(x.Got) > mostAnswer {
 		x.Err = errTooMuch
 	}
+	e.answered = e.answered || x.Err == nil
 	return x
 }
 
@@ -81,7 +87,7 @@ func (e *endpoint) build(ctx context.Context, r request) (*http.Request, error) 
 	if r.length > 0 { // the rest of it never comes
 		body = io.MultiReader(body, silence{ctx})
 	}
-	sent, err := http.NewRequestWithContext(ctx, r.method, strings.TrimSuffix(e.base.String(), "/")+r.path, body)
+	sent, err := http.NewRequestWithContext(ctx, r.method, e.at(r.path), body)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +114,27 @@ func (e *endpoint) build(ctx context.Context, r request) (*http.Request, error) 
 		}
 	}
 	return sent, nil
+}
+
+// at is the address of a path behind the base URL, whose query goes with every request.
+func (e *endpoint) at(path string) string {
+	bare := *e.base
+	bare.RawQuery, bare.ForceQuery, bare.Fragment, bare.RawFragment = "", false, "", ""
+	address := strings.TrimSuffix(bare.String(), "/") + path
+	if e.base.RawQuery != "" {
+		address += "?" + e.base.RawQuery
+	}
+	return address
+}
+
+// shown is the base URL as a report has it: what a query or a password says may be as secret as a key.
+func (e *endpoint) shown() string {
+	bare := *e.base
+	bare.Fragment, bare.RawFragment = "", ""
+	if bare.RawQuery != "" {
+		bare.RawQuery = "…"
+	}
+	return bare.Redacted()
 }
 
 // explain says it where it was the time that ran out.

@@ -48,13 +48,15 @@ func (s *Suite) errorCases() []Case {
 
 // plea is a small request with a header of its own.
 func plea(prompt string, header ...string) request {
-	return request{method: http.MethodPost, path: "/completions", header: header, body: `{"model":"any","prompt":"` + prompt + `","max_tokens":1}`}
+	return request{method: http.MethodPost, path: "/completions", header: header, body: `{` + anyModel + `,"prompt":"` + prompt + `","max_tokens":1}`}
 }
 
 // expecting is a request that is answered with an error of a status.
 func expecting(status int, r request) func(*trial) error {
 	return func(t *trial) error {
-		x, err := t.send(r)
+		named := r
+		named.body = t.named(r.body)
+		x, err := t.send(named)
 		return orElse(err, x.mustBe(status))
 	}
 }
@@ -62,7 +64,9 @@ func expecting(status int, r request) func(*trial) error {
 // turnedAway is a request whose key is none.
 func turnedAway(prompt, header string) func(*trial) error {
 	return func(t *trial) error {
-		x, err := t.send(plea(prompt, header))
+		r := plea(prompt, header)
+		r.body = t.named(r.body)
+		x, err := t.send(r)
 		if err := orElse(err, x.mustBe(http.StatusUnauthorized)); err != nil {
 			return err
 		}

@@ -69,6 +69,7 @@ func malformed(body string) func(*trial) error {
 
 // refuse sends a body that breaks the contract, and expects the violations that the contract has in it.
 func (t *trial) refuse(body string) error {
+	body = t.named(body)
 	var want *contract.Invalid
 	if !errors.As(t.suite.request.Check([]byte(body), nil), &want) {
 		return errForeign

@@ -106,18 +106,14 @@ func readsGzip(t *trial) error {
 	if err != nil {
 		return err
 	}
-	if t.rehearsal {
-		return errRehearsal
-	}
-	x := t.do(t.ctx, request{method: http.MethodPost, path: "/completions", body: body, header: []string{"Accept-Encoding: gzip, deflate"}})
-	t.exchanges = append(t.exchanges, x)
-	if x.Err != nil {
-		return x.Err
+	x, err := t.exchange(request{method: http.MethodPost, path: "/completions", body: body, header: []string{"Accept-Encoding: gzip, deflate"}})
+	if err != nil {
+		return orElse(err, x.mustBe(http.StatusOK))
 	}
 	if err := x.unzip(); err != nil {
 		return err
 	}
-	return orElse(t.suite.keepsSchema(x), x.mustBe(http.StatusOK))
+	return orElse(t.suite.keepsSchema(t.ctx, x), x.mustBe(http.StatusOK))
 }
 
 // unzip decodes an answer that says that it is encoded.

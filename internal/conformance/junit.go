@@ -50,11 +50,25 @@ func (d *Document) junit() ([]byte, error) {
 		}
 		all.Suites = append(all.Suites, suite)
 	}
+	if missing := d.notRun(); missing.Tests > 0 {
+		all.Suites = append(all.Suites, missing)
+		all.Tests, all.Skipped = all.Tests+missing.Tests, all.Skipped+missing.Skipped
+	}
 	text, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	return append(append([]byte(xml.Header), text...), '\n'), nil
+}
+
+// notRun is a suite of the cases that the run did not come to.
+func (d *Document) notRun() junitSuite {
+	suite := junitSuite{Name: "not run", Tests: len(d.NotRun), Skipped: len(d.NotRun)}
+	for _, id := range d.NotRun {
+		group, name, _ := strings.Cut(id, "/")
+		suite.Cases = append(suite.Cases, junitCase{Name: name, Class: "conformance." + group, Seconds: "0.000", Skipped: &junitMessage{Message: "not run"}})
+	}
+	return suite
 }
 
 func (e *Entry) junit(group, name string) junitCase {

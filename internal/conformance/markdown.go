@@ -23,6 +23,9 @@ func (d *Document) markdown() []byte {
 			}
 		}
 	}
+	if len(d.LeftOut) > 0 {
+		fmt.Fprintf(&out, "\n## Left out\n\n- %s\n", strings.Join(d.LeftOut, "\n- "))
+	}
 	return out.Bytes()
 }
 

@@ -22,11 +22,19 @@ func (s *Suite) modelCases() []Case {
 			x, err := t.send(request{method: http.MethodGet, path: "/models/" + noSuchModel})
 			return orElse(err, x.mustBe(http.StatusNotFound))
 		}),
-		required("models/unknown-asked", "A completion of a model that the list has not is not found.", post+"/responses/404", func(t *trial) error {
-			x, err := t.completions(`{"model":"` + noSuchModel + `","prompt":"Who is there?","max_tokens":1}`)
-			return orElse(err, x.mustBe(http.StatusNotFound))
-		}),
+		s.unknownAsked(),
 	}
+}
+
+// unknownAsked asks for a model that is not there. A contract that lists its models refuses it, before anybody
+// looks for it.
+func (s *Suite) unknownAsked() Case {
+	const id, body = "models/unknown-asked", `{"model":"` + noSuchModel + `","prompt":"Who is there?","max_tokens":1}`
+	if s.takes(noSuchModel) {
+		return required(id, "A completion of a model that the list has not is not found.", post+"/responses/404",
+			expecting(http.StatusNotFound, request{method: http.MethodPost, path: "/completions", body: body}))
+	}
+	return required(id, "A completion of a model that the contract has not is refused.", askedField+"model", malformed(body))
 }
 
 // list gets the models.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"strings"
 )
 
 // Report is what came of a run.
@@ -15,7 +13,10 @@ type Report struct {
 	URL, Model     string
 	Planned        int // cases that were to be run
 	Results        []Result
-	key            string
+	LeftOut        []string // ids of cases that the contract has otherwise
+	NotRun         []string // ids of those that were planned and have no result
+	GaveUp         bool     // why not: the endpoint had no answer for so long
+	key            apiKey
 }
 
 // Formats are the forms that a report can be written in.
@@ -49,8 +50,15 @@ func (r *Report) Write(w io.Writer, format string) error {
 	return nil
 }
 
-// Interrupted reports whether the run was ended before its last case.
-func (r *Report) Interrupted() bool { return len(r.Results) < r.Planned }
+// Interrupted reports whether the run was ended before its last case, by whoever started it.
+func (r *Report) Interrupted() bool { return len(r.NotRun) > 0 && !r.GaveUp }
+
+// Answered reports whether something is known of the endpoint: a required case holds or deviates, or any where
+// none of them is required.
+func (r *Report) Answered() bool {
+	document := r.Document()
+	return document.answered(Required) > 0 || document.planned(Required) == 0 && document.answered(Quality) > 0
+}
 
 // Deviations are how many cases of a level deviate.
 func (r *Report) Deviations(level Level) (count int) {
@@ -60,15 +68,4 @@ func (r *Report) Deviations(level Level) (count int) {
 		}
 	}
 	return count
-}
-
-const redacted = "[redacted]"
-
-// redact takes the key out of a text, as it is and as JSON and a path spell it.
-func (r *Report) redact(text string) string {
-	if r.key == "" {
-		return text
-	}
-	inJSON := quoted(r.key)
-	return strings.NewReplacer(r.key, redacted, inJSON[1:len(inJSON)-1], redacted, url.PathEscape(r.key), redacted).Replace(text)
 }

@@ -32,10 +32,11 @@ func sampleReport() *Report {
 	silent := &Exchange{Method: "GET", Path: "/models", Err: errors.New("no answer, " + secret)}
 	result := func(id string, level Level, verdict Verdict, reason string, exchanges ...*Exchange) Result {
 		c := Case{ID: id, Level: level, Says: "It is `so`.", Pointer: "/components/schemas/It"}
-		return Result{Case: c, Verdict: verdict, Reason: reason, Exchanges: exchanges, Took: 1500 * time.Millisecond}
+		return Result{Case: c, Verdict: verdict, Reason: apiKey(secret).told(reason), Exchanges: apiKey(secret).traces(exchanges), Took: 1500 * time.Millisecond}
 	}
 	return &Report{
 		Title: "specgate", Version: "0.1.0", URL: "http://gpu/v1", Model: "m|1", Planned: 6, key: secret,
+		LeftOut: []string{"fields/unknown"}, NotRun: []string{"streaming/done"},
 		Results: []Result{
 			result("models/list", Required, Deviates, "the list is *empty*, "+secret, silent),
 			result("models/retrieve", Required, Holds, "", silent),

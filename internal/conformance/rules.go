@@ -73,7 +73,7 @@ func (s *Suite) examples(rule map[string]any) (broken, kept string) {
 // breaks reports whether fields break the rule alone.
 func (s *Suite) breaks(rule map[string]any, fields string) bool {
 	var invalid *contract.Invalid
-	if !errors.As(s.request.Check([]byte(`{"model":"any",`+ruled(fields)+`}`), nil), &invalid) || len(invalid.Violations) != 1 {
+	if !errors.As(s.request.Check(s.asking(ruled(fields)), nil), &invalid) || len(invalid.Violations) != 1 {
 		return false
 	}
 	return strings.HasSuffix(invalid.Violations[0].Msg, fmt.Sprint(rule["msg"])) && strings.HasPrefix(dotted(invalid.Violations[0].Loc), dottedAny(rule["loc"]))

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,9 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/specgate/specgate/gen"
 )
 
 // Target is an endpoint to be held to the contract.
@@ -43,6 +42,7 @@ const (
 	Holds         Verdict = "holds"
 	Deviates      Verdict = "deviates"
 	NotApplicable Verdict = "not applicable"
+	foreign       Verdict = "otherwise" // in this contract; it comes to no report
 )
 
 // Result is a case that was run.
@@ -50,19 +50,23 @@ type Result struct {
 	Case      Case
 	Verdict   Verdict
 	Reason    string // "" where it holds
-	Exchanges []*Exchange
+	Exchanges []Trace
 	Took      time.Duration
+	heard     heard
 }
 
 // ErrUnreachable is an endpoint that nothing could be asked of.
 var ErrUnreachable = errors.New("the endpoint cannot be asked")
 
 // Run holds an endpoint to the cases. An error is ErrUnreachable; a context that ends gives the report on
-// the cases that were over until then.
+// the cases that were over until then, and so does an endpoint that hangs.
 func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Report, error) {
 	base, err := url.Parse(target.URL)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	if target.Model != "" && !s.takes(target.Model) {
+		return nil, fmt.Errorf("%w: the contract has no model %q (--model)", ErrUnreachable, target.Model)
 	}
 	e := &endpoint{base: base, key: target.Key, model: target.Model, transport: options.Base}
 	if e.transport == nil {
@@ -73,21 +77,55 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 	if err := s.meet(ctx, e, options.Timeout); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
-	report := &Report{Title: s.title, Version: s.version, URL: base.Redacted(), Model: e.model, key: e.key}
-	cases := s.chosen(options.Only)
+	report := &Report{Title: s.title, Version: s.version, URL: e.shown(), Model: e.model, key: apiKey(e.key)}
+	report.LeftOut = slices.DeleteFunc(s.LeftOut(), func(id string) bool { return !picks(options.Only, id) })
+	s.runAll(ctx, e, options, report)
+	if report.GaveUp && !e.answered {
+		return nil, fmt.Errorf("%w: it answers nothing within %s", ErrUnreachable, options.Timeout)
+	}
+	return report, nil
+}
+
+// runAll runs the chosen cases, and reports on them in the order of the list.
+func (s *Suite) runAll(ctx context.Context, e *endpoint, options Options, report *Report) {
+	cases := inOrder(s.chosen(options.Only))
 	report.Planned = len(cases)
-	for i, c := range inOrder(cases) {
+	silent := 0
+	for i, c := range cases {
+		if report.GaveUp = silent == mostSilent; report.GaveUp {
+			report.NotRun = ids(cases[i:])
+			break
+		}
 		if options.Progress != nil {
 			options.Progress(Step{Done: i, All: len(cases), Next: c.ID})
 		}
 		result := s.try(ctx, e, c, options.Timeout)
 		if ctx.Err() != nil {
+			report.NotRun = ids(cases[i:])
 			break
 		}
-		report.Results = append(report.Results, result)
+		report.add(result)
+		silent = result.silent(silent)
 	}
 	slices.SortStableFunc(report.Results, func(a, b Result) int { return cmp.Compare(s.place(a.Case.ID), s.place(b.Case.ID)) })
-	return report, nil
+}
+
+// add takes the result of a case, unless this contract turned out to have it otherwise.
+func (r *Report) add(result Result) {
+	if result.Verdict == foreign {
+		r.LeftOut = append(r.LeftOut, result.Case.ID)
+		r.Planned--
+		return
+	}
+	r.Results = append(r.Results, result)
+}
+
+func ids(cases []Case) []string {
+	all := make([]string, len(cases))
+	for i, c := range cases {
+		all[i] = c.ID
+	}
+	return all
 }
 
 // newTransport keeps what comes as it comes.
@@ -98,37 +136,6 @@ func newTransport() *http.Transport {
 	return t
 }
 
-// meet finds the model to ask, and fails where there is no asking.
-func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) error {
-	t := &trial{endpoint: e, suite: s}
-	var list *gen.ModelList
-	var err error
-	within(ctx, timeout, func(ctx context.Context) {
-		t.ctx = ctx
-		list, err = t.list()
-	})
-	first := t.exchanges[0]
-	if err != nil && first.Status != http.StatusOK {
-		var x *Exchange
-		within(ctx, timeout, func(ctx context.Context) { x = e.do(ctx, plea("Hello World")) })
-		if err := unaskable(first, x); err != nil {
-			return err
-		}
-	}
-	if e.model != "" {
-		return nil
-	}
-	switch {
-	case err != nil:
-		e.noModel = fmt.Errorf("GET /models: %w", err)
-	case len(list.Data) == 0:
-		e.noModel = errors.New("GET /models lists none")
-	default:
-		e.model = list.Data[0].Id
-	}
-	return nil
-}
-
 // within runs f with so much time.
 func within(ctx context.Context, timeout time.Duration, f func(ctx context.Context)) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout(timeout))
@@ -136,42 +143,15 @@ func within(ctx context.Context, timeout time.Duration, f func(ctx context.Conte
 	f(ctx)
 }
 
-// unaskable says why there is no asking an endpoint, by what it makes of a question for its models and of
-// one for a completion; nil where there is.
-func unaskable(models, completion *Exchange) error {
-	switch {
-	case models.Status == 0 && completion.Status == 0:
-		return fmt.Errorf("%w: %w", ErrUnreachable, models.Err)
-	case completion.isElsewhere():
-		return fmt.Errorf("%w: it has neither models nor completions: the URL is to be that of the API, as a rule with /v1 at its end", ErrUnreachable)
-	case models.Status == completion.Status && (models.Status == http.StatusUnauthorized || models.Status == http.StatusForbidden):
-		return fmt.Errorf("%w: it answers %d: it needs a key that it knows, as --key or OPENAI_API_KEY", ErrUnreachable, models.Status)
-	}
-	return nil
-}
-
-// isElsewhere reports whether an answer to a completion is that of a server which has no such thing: it knows
-// neither the path nor, by the method, what is asked for. That a model is not there is said in an error.
-func (x *Exchange) isElsewhere() bool {
-	switch x.Status {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return !bytes.Contains(x.Got, []byte("model"))
-	}
-	return false
-}
-
-func errTimeout(timeout time.Duration) error {
-	return fmt.Errorf("no answer within %s", timeout)
-}
-
 // chosen are the cases of some groups, and those that are named.
 func (s *Suite) chosen(only []string) []Case {
-	if len(only) == 0 {
-		return s.cases
-	}
-	return slices.DeleteFunc(s.Cases(), func(c Case) bool {
-		return !slices.Contains(only, c.Group()) && !slices.Contains(only, c.ID)
-	})
+	return slices.DeleteFunc(s.Cases(), func(c Case) bool { return !picks(only, c.ID) })
+}
+
+// picks reports whether a case is among those that are named, by itself or by its group; no name is for all.
+func picks(only []string, id string) bool {
+	group, _, _ := strings.Cut(id, "/")
+	return len(only) == 0 || slices.Contains(only, group) || slices.Contains(only, id)
 }
 
 // inOrder puts those last that cost most: an endpoint may be busy with them for longer than they wait.
@@ -196,16 +176,19 @@ func (s *Suite) place(id string) int {
 func (s *Suite) try(ctx context.Context, e *endpoint, c Case, timeout time.Duration) Result {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout(timeout))
 	defer cancel()
-	t := &trial{endpoint: e, suite: s, ctx: ctx}
+	t := &trial{endpoint: e, suite: s, of: &c, ctx: ctx}
 	begun := time.Now()
 	err := c.try(t)
-	result := Result{Case: c, Verdict: Holds, Exchanges: t.exchanges, Took: time.Since(begun)}
+	key := apiKey(e.key)
+	result := Result{Case: c, Verdict: Holds, Exchanges: key.traces(t.exchanges), Took: time.Since(begun), heard: t.heard()}
 	var refusal *notApplicable
 	switch {
 	case errors.As(err, &refusal):
 		result.Verdict, result.Reason = NotApplicable, refusal.Error()
+	case errors.Is(err, errForeign):
+		result.Verdict = foreign
 	case err != nil:
-		result.Verdict, result.Reason = Deviates, err.Error()
+		result.Verdict, result.Reason = Deviates, key.told(err.Error())
 	}
 	return result
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -13,7 +14,7 @@ import (
 )
 
 // keepsSchema holds an answer to the schema and the content type that the contract has for its status.
-func (s *Suite) keepsSchema(x *Exchange) error {
+func (s *Suite) keepsSchema(ctx context.Context, x *Exchange) error {
 	response := s.response(x)
 	if response == nil {
 		return fmt.Errorf("status %d is none that the contract has", x.Status)
@@ -30,7 +31,7 @@ func (s *Suite) keepsSchema(x *Exchange) error {
 		return fmt.Errorf("%d comes as %q instead of %s", x.Status, media, want)
 	}
 	if want == streamMedia {
-		_, err := s.read(x.Got)
+		x.stream, err = s.read(ctx, x.Got)
 		return err
 	}
 	content := response.Content.Get(jsonMedia)

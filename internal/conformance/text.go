@@ -26,6 +26,9 @@ func (d *Document) text() []byte {
 			e.text(&out)
 		}
 	}
+	if len(d.LeftOut) > 0 {
+		fmt.Fprintf(&out, "\nLeft out\n\n%s\n", strings.Join(d.LeftOut, "\n"))
+	}
 	fmt.Fprintf(&out, "\n%s\n", d.summary())
 	return out.Bytes()
 }
@@ -58,26 +61,44 @@ func (d *Document) sections() []section {
 
 // summary is the report in a line.
 func (d *Document) summary() string {
-	text := fmt.Sprintf("%d of %d required cases deviate.", d.Total.Deviates, d.required())
-	if d.Total.Deviates == 0 {
-		text = "All required cases hold."
-	}
+	text := d.finding()
 	if d.Total.NotApplicable > 0 {
-		text += fmt.Sprintf(" %d cases are not applicable.", d.Total.NotApplicable)
+		text += " " + counted(d.Total.NotApplicable) + " not applicable."
 	}
-	if missing := d.Planned - len(d.Cases); missing > 0 {
-		text += fmt.Sprintf(" The run was interrupted: %d of %d cases were not run.", missing, d.Planned)
+	if len(d.LeftOut) > 0 {
+		text += " " + counted(len(d.LeftOut)) + " left out: this contract has it otherwise."
+	}
+	if missing := len(d.NotRun); missing > 0 {
+		why := "interrupted"
+		if d.GaveUp {
+			why = fmt.Sprintf("given up after %d cases in a row without an answer", mostSilent)
+		}
+		text += fmt.Sprintf(" The run was %s: %d of %d cases were not run.", why, missing, d.Planned)
 	}
 	return text
 }
 
-func (d *Document) required() (count int) {
-	for _, e := range d.Cases {
-		if e.Level == Required {
-			count++
-		}
+// finding is what is known of the required cases.
+func (d *Document) finding() string {
+	required := d.planned(Required)
+	switch {
+	case required == 0:
+		return "No required case was run."
+	case d.answered(Required) == 0:
+		return fmt.Sprintf("Nothing is known of the endpoint: what the required cases need (%d were run), it says that it does not support.", required)
+	case d.Total.Deviates > 0:
+		return fmt.Sprintf("%d of %d required cases deviate.", d.Total.Deviates, required)
+	default:
+		return "All required cases hold."
 	}
-	return count
+}
+
+// counted begins a sentence about so many cases.
+func counted(n int) string {
+	if n == 1 {
+		return "1 case is"
+	}
+	return fmt.Sprintf("%d cases are", n)
 }
 
 func (e *Entry) text(out *bytes.Buffer) {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +21,9 @@ type transcript struct {
 	behind int  // events behind that
 }
 
-// read takes a stream apart, however it is framed, and holds every event to the schema.
-func (s *Suite) read(raw []byte) (*transcript, error) {
+// read takes a stream apart, however it is framed, and holds every event to the schema. It ends with ctx: a
+// stream may be long.
+func (s *Suite) read(ctx context.Context, raw []byte) (*transcript, error) {
 	tr := &transcript{raw: raw}
 	events := sse.NewReader(bytes.NewReader(raw), 0)
 	for {
@@ -29,6 +31,8 @@ func (s *Suite) read(raw []byte) (*transcript, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return tr, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
 		case err != nil:
 			return nil, fmt.Errorf("the stream does not end well: %w", err)
 		case tr.done:

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/specgate/specgate/gen"
 )
@@ -14,6 +16,7 @@ import (
 type trial struct {
 	*endpoint
 	suite     *Suite
+	of        *Case
 	ctx       context.Context
 	exchanges []*Exchange
 	rehearsal bool // nothing is sent
@@ -36,15 +39,32 @@ func (e *notApplicable) Error() string {
 
 // send makes an exchange, and holds what came to the schema that the contract has for its status.
 func (t *trial) send(r request) (*Exchange, error) {
-	if t.rehearsal {
-		return &Exchange{Err: errRehearsal}, errRehearsal
+	x, err := t.exchange(r)
+	if err != nil {
+		return x, err
 	}
-	x := t.do(t.ctx, r)
-	t.exchanges = append(t.exchanges, x)
-	if x.Err != nil {
-		return x, x.Err
+	return x, t.suite.keepsSchema(t.ctx, x)
+}
+
+// exchange sends a request, whatever comes.
+func (t *trial) exchange(r request) (*Exchange, error) {
+	x := &Exchange{Err: errRehearsal}
+	if !t.rehearsal {
+		x = t.do(t.ctx, r)
+		t.exchanges = append(t.exchanges, x)
 	}
-	return x, t.suite.keepsSchema(x)
+	x.foreign = t.suite.refuses(r)
+	if t.of != nil {
+		x.excuse = t.of.excuse(x)
+	}
+	return x, x.Err
+}
+
+// refuses reports whether a request for a completion is none under this contract. What is encoded is not
+// looked into.
+func (s *Suite) refuses(r request) bool {
+	encoded := slices.ContainsFunc(r.header, func(line string) bool { return strings.HasPrefix(line, "Content-Encoding:") })
+	return r.method == http.MethodPost && r.path == "/completions" && !encoded && !s.request.Accept([]byte(r.body), nil)
 }
 
 // completions asks for a completion with a body as it is.
@@ -101,54 +121,25 @@ func (t *trial) stream(fields string, header ...string) (*transcript, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.suite.read(x.Got)
+	if x.stream == nil {
+		return nil, errors.New("no stream came")
+	}
+	return x.stream, nil
 }
 
 // mustBe is nil where the status is the one that the contract promises, and a completion that was refused
 // was not refused as one that this endpoint cannot make.
 func (x *Exchange) mustBe(status int) error {
-	if x.Err != nil || x.Status == status {
+	switch {
+	case x.foreign && status == http.StatusOK:
+		return errForeign
+	case x.Err != nil || x.Status == status:
 		return nil
-	}
-	if field := x.unsupported(); field != "" && status == http.StatusOK {
-		return &notApplicable{field}
+	case x.excuse != "" && status == http.StatusOK:
+		return &notApplicable{x.excuse}
 	}
 	return fmt.Errorf("%d came instead of %d%s", x.Status, status, x.complaint())
 }
-
-// unsupported is the field for which the request was refused as one that the endpoint cannot do.
-func (x *Exchange) unsupported() string {
-	if x.Status != http.StatusUnprocessableEntity && x.Status != http.StatusBadRequest {
-		return ""
-	}
-	var refusal struct {
-		Detail []gen.Violation
-		Error  struct{ Code, Param string }
-	}
-	var sent map[string]json.RawMessage
-	if json.Unmarshal(x.Got, &refusal) != nil || json.Unmarshal(x.Body, &sent) != nil {
-		return ""
-	}
-	field := ""
-	if refusal.Error.Code == unsupportedType {
-		field = refusal.Error.Param
-	}
-	for _, v := range refusal.Detail {
-		if v.Type != unsupportedType {
-			return "" // something else is wrong with it too
-		}
-		if len(v.Loc) > 1 {
-			field = fmt.Sprint(v.Loc[1])
-		}
-	}
-	if sent[field] == nil || field == "model" || field == "prompt" && sent[field][0] == '"' { // without which there is no completion
-		return ""
-	}
-	return field
-}
-
-// unsupportedType is the type of a violation by which an endpoint says what it cannot do.
-const unsupportedType = "unsupported_parameter"
 
 // complaint is what an error says.
 func (x *Exchange) complaint() string {

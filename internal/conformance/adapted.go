@@ -1,0 +1,94 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/contract"
+)
+
+// anyModel stands in the bodies that cases write out for the model that is asked, whichever that is: under a
+// contract that lists its models, any other would be one more thing that is wrong.
+const anyModel = `"model":"any"`
+
+// named is a body with the model that is asked, or with one that the contract takes where there is none.
+func (t *trial) named(body string) string {
+	model := t.model
+	if model == "" {
+		model = t.suite.model
+	}
+	return strings.Replace(body, anyModel, `"model":`+quoted(model), 1)
+}
+
+// asking is a request with some fields beside a model that the contract takes.
+func (s *Suite) asking(fields string) []byte {
+	return []byte(`{"model":` + quoted(s.model) + `,` + fields + `}`)
+}
+
+// someModel is a name that the contract takes for a model, where it says one.
+func (s *Suite) someModel() string {
+	const whatever = "any"
+	names := []any{whatever}
+	if field := s.fields()["model"]; field != nil {
+		names = append(append(names, field.Value.Example), field.Value.Enum...)
+	}
+	examples := s.operation("/v1/completions").RequestBody.Value.Content.Get(jsonMedia).Examples
+	for _, key := range slices.Sorted(maps.Keys(examples)) {
+		if example, ok := examples[key].Value.Value.(map[string]any); ok {
+			names = append(names, example["model"])
+		}
+	}
+	for _, name := range names {
+		if name, ok := name.(string); ok && s.takes(name) {
+			return name
+		}
+	}
+	return whatever
+}
+
+// takes reports whether the contract finds no fault with the name of a model.
+func (s *Suite) takes(model string) bool {
+	var invalid *contract.Invalid
+	if !errors.As(s.request.Check([]byte(`{"model":`+quoted(model)+`,"prompt":"x"}`), nil), &invalid) {
+		return true
+	}
+	return !slices.ContainsFunc(invalid.Violations, func(v contract.Violation) bool { return dotted(v.Loc) == "body.model" })
+}
+
+// take has a case among those of the suite, unless it expects something else than this contract does of what
+// it sends first.
+func (s *Suite) take(c Case) {
+	t := &trial{endpoint: &endpoint{model: s.model}, suite: s, of: &c, ctx: context.Background(), rehearsal: true}
+	if errors.Is(c.try(t), errForeign) {
+		s.leftOut = append(s.leftOut, c.ID)
+		return
+	}
+	s.cases = append(s.cases, c)
+}
+
+// miss adds to what was left out the cases of the published contract that this one gave no rise to.
+func (s *Suite) miss(spec []byte) error {
+	if bytes.Equal(spec, gen.Spec) {
+		return nil
+	}
+	published, err := New(gen.Spec)
+	if err != nil {
+		return err
+	}
+	for _, c := range published.cases {
+		if s.place(c.ID) < 0 && !slices.Contains(s.leftOut, c.ID) {
+			s.leftOut = append(s.leftOut, c.ID)
+		}
+	}
+	slices.SortStableFunc(s.leftOut, func(a, b string) int { return published.place(a) - published.place(b) })
+	return nil
+}
+
+// LeftOut are the ids of the cases that the published contract has, and that this one, which was adapted, has
+// otherwise.
+func (s *Suite) LeftOut() []string { return slices.Clone(s.leftOut) }
