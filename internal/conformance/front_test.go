@@ -34,13 +34,20 @@ func (noMetrics) Request(string, int, string) {}
 // newSpecgate is the gateway on its own model.
 func newSpecgate(tb testing.TB) http.Handler {
 	tb.Helper()
+	return newSpecgateOf(tb, gen.Spec, "phi-4")
+}
+
+// newSpecgateOf has a contract, and a second name for its model.
+func newSpecgateOf(tb testing.TB, spec []byte, second string) http.Handler {
+	tb.Helper()
 	model, err := localmodel.New("test")
 	if err != nil {
 		tb.Fatal(err)
 	}
+	called := alias{model, second}
 	front, err := server.New(server.Options{
-		Spec:    gen.Spec,
-		API:     &handlers.API{Backend: routing.Sole{Name: localmodel.Name, Completer: model, Lister: model}, Keepalive: time.Minute},
+		Spec:    spec,
+		API:     &handlers.API{Backend: routing.Sole{Name: localmodel.Name, Completer: called, Lister: called}, Keepalive: time.Minute},
 		Tokens:  auth.Tokens{{Hash: auth.Hash(testKey), Grant: auth.Grant{Name: "test"}}},
 		Logger:  slog.New(slog.DiscardHandler),
 		Metrics: noMetrics{},

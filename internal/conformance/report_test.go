@@ -107,7 +107,7 @@ func TestReportsAreRead(t *testing.T) {
 			}
 		}
 	}
-	if failures != 2 || skipped != 2 || suites.Failures != 2 || suites.Skipped != 2 || suites.Tests != 5 {
+	if failures != 2 || skipped != 3 || suites.Failures != 2 || suites.Skipped != 3 || suites.Tests != 6 {
 		t.Errorf("%d failures and %d skipped in %+v", failures, skipped, suites)
 	}
 }
