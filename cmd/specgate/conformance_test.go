@@ -60,12 +60,14 @@ func TestConformanceExits(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		"conformance":                                     {exitUsage, "takes one URL"},
-		"conformance 127.0.0.1:8420":                      {exitUsage, "must be an http or https one"},
-		"conformance ftp://127.0.0.1/v1":                  {exitUsage, "must be an http or https one"},
-		"conformance a b":                                 {exitUsage, "takes one URL"},
-		"conformance http://x/v1 --format yaml":           {exitUsage, "it must be text, json, junit or markdown"},
-		"conformance http://x/v1 --only nothing":          {exitUsage, `no group or case "nothing"; the groups are models, prompts`},
+		"conformance":                                  {exitUsage, "takes one URL"},
+		"conformance 127.0.0.1:8420":                   {exitUsage, "must be an http or https one"},
+		"conformance ftp://127.0.0.1/v1":               {exitUsage, "must be an http or https one"},
+		"conformance a b":                              {exitUsage, "takes one URL"},
+		"conformance http://x/v1 --format yaml":        {exitUsage, "it must be text, json, junit or markdown"},
+		"conformance http://x/v1 --only nothing":       {exitUsage, `no group or case "nothing"; the groups are models, prompts`},
+		"conformance http://x/v1 --only sampling/nope": {exitUsage, `no case "sampling/nope"; those of the group sampling are sampling/max-tokens, sampling`},
+		"conformance http://x/v1 --contract-overlay ../../docs/overlays/closed.yaml --only robustness/deep": {exitUsage, `"robustness/deep" is left out: this contract has it otherwise`},
 		"conformance http://x/v1 --timeout 0s":            {exitUsage, "must be more than 0"},
 		"conformance http://x/v1 --contract-overlay none": {exitUsage, "none"},
 		"conformance " + gone.URL + "/v1":                 {exitUsage, "the endpoint cannot be asked: "},
@@ -98,5 +100,45 @@ func TestConformanceIsInterrupted(t *testing.T) {
 	code := run(ctx, []string{"conformance", server.URL + "/v1", "--model", "m"}, terminal{stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }})
 	if code != exitFailure || !strings.Contains(stderr.String(), "interrupted: 1 of ") || !strings.Contains(stdout.String(), "The run was interrupted") {
 		t.Errorf("exit code %d with %s\n%s", code, &stderr, &stdout)
+	}
+}
+
+// An endpoint of which nothing is known does not pass, and one that hangs is not waited for.
+func TestConformanceOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case r.Method == http.MethodGet:
+			w.WriteHeader(http.StatusNotFound)
+		case strings.Contains(string(body), `"echo":true`):
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":{"message":"no","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`)
+		case strings.Contains(string(body), "Hello World"):
+			w.WriteHeader(http.StatusTeapot)
+		default:
+			<-r.Context().Done()
+		}
+	}))
+	defer server.Close()
+	for line, want := range map[string]struct{ stdout, stderr string }{
+		" --only echo/text":                             {"Nothing is known of the endpoint", "nothing is known of the endpoint"},
+		" --only sampling/user,prompts --timeout 200ms": {"The run was given up after 5 cases", "the endpoint hangs: 5 of 20 cases were run"},
+	} {
+		got := invoke(t, "conformance --model m "+server.URL+"/v1"+line, nil)
+		if got.code != exitFailure || !strings.Contains(got.stdout, want.stdout) || !strings.Contains(got.stderr, want.stderr) || strings.Contains(got.stdout, "hold.") {
+			t.Errorf("%s exits %d with %s\n%s", line, got.code, got.stderr, got.stdout)
+		}
+	}
+}
+
+// What an overlay has otherwise is named.
+func TestConformanceUnderAnOverlay(t *testing.T) {
+	t.Parallel()
+	g := startEmbedded(t)
+	got := invoke(t, "conformance "+g.front+"/v1 --key "+testToken+" --contract-overlay ../../docs/overlays/closed.yaml --only limits,errors/cut", nil)
+	if !strings.Contains(got.stdout, "\nLeft out\n\nlimits/model-least-length-at\nlimits/model-most-length-at\n") || !strings.Contains(got.stdout, " 2 cases are left out: this contract has it otherwise.") {
+		t.Errorf("exit code %d with %s\n%s", got.code, got.stderr, got.stdout)
 	}
 }

@@ -44,8 +44,9 @@ type Exchange struct {
 	stream  *transcript // what came, where that is a stream that keeps its schema
 }
 
-// mostAnswer bounds what is read of one answer, in bytes.
-const mostAnswer = 64 << 20
+// mostAnswer bounds what is read of one answer, in bytes: far more than what is asked for comes to, and no more
+// than is held to its schema while somebody waits for the end of a run.
+const mostAnswer = 16 << 20
 
 var errTooMuch = fmt.Errorf("the answer has more than %d bytes", mostAnswer)
 

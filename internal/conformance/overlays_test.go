@@ -2,10 +2,10 @@ package conformance_test
 
 import (
 	"context"
-	"io"
-	"net/http"
+	"errors"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,11 +92,80 @@ func TestOverlays(t *testing.T) {
 			if diff := cmp.Diff(leftOut, report.LeftOut); diff != "" {
 				t.Errorf("left out (-want +got):\n%s", diff)
 			}
-			t.Log(len(report.Results))
 		})
 	}
 }
 
-var _ = io.Discard
-var _ = http.MethodGet
-var _ = strings.Contains
+// withActions is the published contract under an overlay of these.
+func withActions(t *testing.T, actions string) []byte {
+	t.Helper()
+	return overlaid(t, "overlay: 1.0.0\ninfo: {title: t, version: '1'}\nactions:\n"+actions)
+}
+
+// What a case asks for later may be otherwise too, and is found only when it comes to that.
+func TestOtherwiseInTheMiddleOfACase(t *testing.T) {
+	t.Parallel()
+	spec := withActions(t, "- {target: $.components.schemas.CompletionRequest.properties.n, update: {maximum: 1}}\n")
+	suite, err := conformance.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(suite.Cases(), func(c conformance.Case) bool { return c.ID == "choices/belong" }) {
+		t.Fatal("the case is left out before it is run")
+	}
+	front := httptest.NewServer(newSpecgateOf(t, spec, "phi-4"))
+	defer front.Close()
+	report, err := suite.Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey},
+		conformance.Options{Timeout: time.Minute, Only: []string{"choices", "limits/n-maximum-at"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Deviations(conformance.Required) > 0 || len(report.Results) != report.Planned || !slices.Contains(report.LeftOut, "choices/belong") || !slices.Contains(report.LeftOut, "choices/n") {
+		t.Errorf("%+v of %d; left out are %q", verdicts(report), report.Planned, report.LeftOut)
+	}
+}
+
+// A list of models is kept, and so is a pattern, of which the examples of the contract tell what keeps it.
+func TestModelsThatTheContractTakes(t *testing.T) {
+	t.Parallel()
+	pattern := withActions(t, "- {target: $.components.schemas.CompletionRequest.properties.model, update: {pattern: '^[a-z0-9.]+:[0-9]b$'}}\n")
+	suite, err := conformance.New(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"limits/model-least-length-at", "limits/model-most-length-at"}
+	if diff := cmp.Diff(want, suite.LeftOut()); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
+	}
+	front := httptest.NewServer(newSpecgateOf(t, pattern, "other:7b"))
+	defer front.Close()
+	options := conformance.Options{Timeout: time.Minute, Only: []string{"prompts/text", "models/unknown-asked", "errors/media-type"}}
+	_, err = suite.Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey, Model: "specgate-1"}, options)
+	if !errors.Is(err, conformance.ErrUnreachable) || !strings.Contains(err.Error(), "no model \"specgate-1\"") {
+		t.Errorf("a model that the contract has not: %v", err)
+	}
+	report, err := suite.Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, options)
+	if err != nil || report.Model != "other:7b" || report.Deviations(conformance.Required) > 0 {
+		t.Errorf("%+v, error %v", report, err)
+	}
+}
+
+// A list without a model that the contract has is one without a model.
+func TestModelsThatTheContractHasNot(t *testing.T) {
+	t.Parallel()
+	spec := adapted(t, "closed")
+	suite, err := conformance.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(newSpecgateOf(t, spec, "another"))
+	defer front.Close()
+	report, err := suite.Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, conformance.Options{Timeout: time.Minute, Only: []string{"prompts/text", "errors/trailing"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]conformance.Verdict{"prompts/text": conformance.Deviates, "errors/trailing": conformance.Holds}
+	if diff := cmp.Diff(want, verdicts(report)); diff != "" || !strings.Contains(report.Results[0].Reason, "none that the contract has") {
+		t.Errorf("%s (-want +got):\n%s", report.Results[0].Reason, diff)
+	}
+}
