@@ -1,12 +1,14 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,7 +80,12 @@ func TestOverlays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			front := httptest.NewServer(newSpecgateOf(t, spec, "phi-4"))
+			var strangers atomic.Int64
+			front := httptest.NewServer(deviant{specgate: newSpecgateOf(t, spec, "phi-4"), record: func(s seen) {
+				if name == "closed" && strings.Contains(s.body, `"model":"any"`) {
+					strangers.Add(1)
+				}
+			}})
 			defer front.Close()
 			report, err := suite.Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, conformance.Options{Timeout: time.Minute})
 			if err != nil {
@@ -91,6 +98,9 @@ func TestOverlays(t *testing.T) {
 			}
 			if diff := cmp.Diff(leftOut, report.LeftOut); diff != "" {
 				t.Errorf("left out (-want +got):\n%s", diff)
+			}
+			if n := strangers.Load(); n > 0 {
+				t.Errorf("%d requests are for a model that this contract has not", n)
 			}
 		})
 	}
@@ -167,5 +177,20 @@ func TestModelsThatTheContractHasNot(t *testing.T) {
 	want := map[string]conformance.Verdict{"prompts/text": conformance.Deviates, "errors/trailing": conformance.Holds}
 	if diff := cmp.Diff(want, verdicts(report)); diff != "" || !strings.Contains(report.Results[0].Reason, "none that the contract has") {
 		t.Errorf("%s (-want +got):\n%s", report.Results[0].Reason, diff)
+	}
+}
+
+// A case that another contract gives no rise to is left out as well.
+func TestCasesThatAreNotMade(t *testing.T) {
+	t.Parallel()
+	suite, err := conformance.New(bytes.Replace(gen.Spec, []byte("- id: best-of-unstreamed\n"), []byte("- id: drafts-unstreamed\n"), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"rules/best-of-unstreamed-broken", "rules/best-of-unstreamed-kept"}, suite.LeftOut()); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
+	}
+	if all := newSuite(t).LeftOut(); len(all) > 0 {
+		t.Errorf("the published contract has %q otherwise", all)
 	}
 }
