@@ -2,7 +2,9 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -18,16 +20,51 @@ const anyModel = `"model":"any"`
 
 // named is a body with the model that is asked, or with one that the contract takes where there is none.
 func (t *trial) named(body string) string {
-	model := t.model
-	if model == "" {
-		model = t.suite.model
+	if !strings.Contains(body, anyModel) {
+		return body
 	}
-	return strings.Replace(body, anyModel, `"model":`+quoted(model), 1)
+	return strings.Replace(body, anyModel, t.suite.opening(t.asked(), body), 1)
 }
+
+// asked is the model that is asked, or one that the contract takes.
+func (t *trial) asked() string { return cmp.Or(t.model, t.suite.model) }
 
 // asking is a request with some fields beside a model that the contract takes.
 func (s *Suite) asking(fields string) []byte {
-	return []byte(`{"model":` + quoted(s.model) + `,` + fields + `}`)
+	return []byte(`{` + s.opening(s.model, fields) + `,` + fields + `}`)
+}
+
+// opening is a model, and what else this contract requires of every request where the rest lacks it.
+func (s *Suite) opening(model, rest string) string {
+	members := `"model":` + quoted(model)
+	for _, name := range s.requestSchema().Required {
+		if key := quoted(name) + ":"; name != "model" && name != "prompt" && !strings.Contains(rest, key) {
+			members += "," + key + s.exampleOf(name)
+		}
+	}
+	return members
+}
+
+// exampleOf is a value that a required field has in the examples of the contract, which keep it.
+func (s *Suite) exampleOf(name string) string {
+	for _, example := range s.examples() {
+		if raw, err := json.Marshal(example[name]); err == nil && example[name] != nil {
+			return string(raw)
+		}
+	}
+	return "null"
+}
+
+// examples are the requests that the contract shows.
+func (s *Suite) examples() []map[string]any {
+	var all []map[string]any
+	shown := s.operation("/v1/completions").RequestBody.Value.Content.Get(jsonMedia).Examples
+	for _, key := range slices.Sorted(maps.Keys(shown)) {
+		if example, ok := shown[key].Value.Value.(map[string]any); ok {
+			all = append(all, example)
+		}
+	}
+	return all
 }
 
 // someModel is a name that the contract takes for a model, where it says one.
@@ -37,11 +74,8 @@ func (s *Suite) someModel() string {
 	if field := s.fields()["model"]; field != nil {
 		names = append(append(names, field.Value.Example), field.Value.Enum...)
 	}
-	examples := s.operation("/v1/completions").RequestBody.Value.Content.Get(jsonMedia).Examples
-	for _, key := range slices.Sorted(maps.Keys(examples)) {
-		if example, ok := examples[key].Value.Value.(map[string]any); ok {
-			names = append(names, example["model"])
-		}
+	for _, example := range s.examples() {
+		names = append(names, example["model"])
 	}
 	for _, name := range names {
 		if name, ok := name.(string); ok && s.takes(name) {

@@ -64,12 +64,11 @@ func refused(fields string) func(*trial) error {
 
 // malformed is a body that is refused whatever the model.
 func malformed(body string) func(*trial) error {
-	return func(t *trial) error { return t.refuse(body) }
+	return func(t *trial) error { return t.refuse(t.named(body)) }
 }
 
 // refuse sends a body that breaks the contract, and expects the violations that the contract has in it.
 func (t *trial) refuse(body string) error {
-	body = t.named(body)
 	var want *contract.Invalid
 	if !errors.As(t.suite.request.Check([]byte(body), nil), &want) {
 		return errForeign

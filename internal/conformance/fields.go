@@ -28,11 +28,7 @@ func (s *Suite) fieldCases() []Case {
 		}
 	}
 	for i, name := range s.requestSchema().Required {
-		body := `{"prompt":"In the fields","max_tokens":1}`
-		if name != "model" {
-			body = `{` + anyModel + `,"max_tokens":1}`
-		}
-		all = append(all, required("fields/missing-"+name, name+" has to be there.", fmt.Sprintf("%s/required/%d", asked, i), malformed(body)))
+		all = append(all, required("fields/missing-"+name, name+" has to be there.", fmt.Sprintf("%s/required/%d", asked, i), lacking(name)))
 	}
 	return append(all,
 		required("fields/integral", "2.0 is an integer.", askedField+"n/type", answered(`"prompt":"In the fields","n":2.0,"max_tokens":1e0`, choices(2))),
@@ -49,6 +45,19 @@ func (s *Suite) unknownField() Case {
 		return required("fields/unknown", "Fields that the contract does not name are passed on.", asked+"/additionalProperties", accepted(fields))
 	}
 	return required("fields/unknown", "Fields that the contract does not name are refused.", asked+"/additionalProperties", refused(fields))
+}
+
+// lacking is a request without a field that it has to have.
+func lacking(name string) func(*trial) error {
+	switch name {
+	case "model":
+		return malformed(`{"prompt":"In the fields","max_tokens":1}`)
+	case "prompt":
+		return malformed(`{` + anyModel + `,"max_tokens":1}`)
+	}
+	return func(t *trial) error {
+		return t.refuse(`{"model":` + quoted(t.asked()) + `,"prompt":"In the fields","max_tokens":1}`)
+	}
 }
 
 // with is a small request with one field set to a value of JSON.

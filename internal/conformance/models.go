@@ -29,7 +29,8 @@ func (s *Suite) modelCases() []Case {
 // unknownAsked asks for a model that is not there. A contract that lists its models refuses it, before anybody
 // looks for it.
 func (s *Suite) unknownAsked() Case {
-	const id, body = "models/unknown-asked", `{"model":"` + noSuchModel + `","prompt":"Who is there?","max_tokens":1}`
+	const id, rest = "models/unknown-asked", `"prompt":"Who is there?","max_tokens":1`
+	body := `{` + s.opening(noSuchModel, rest) + `,` + rest + `}`
 	if s.takes(noSuchModel) {
 		return required(id, "A completion of a model that the list has not is not found.", post+"/responses/404",
 			expecting(http.StatusNotFound, request{method: http.MethodPost, path: "/completions", body: body}))

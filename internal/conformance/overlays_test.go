@@ -194,3 +194,45 @@ func TestCasesThatAreNotMade(t *testing.T) {
 		t.Errorf("the published contract has %q otherwise", all)
 	}
 }
+
+// Where a contract requires more of every request, every request has it.
+func TestMoreIsRequired(t *testing.T) {
+	t.Parallel()
+	spec := withActions(t, `
+- {target: $.components.schemas.CompletionRequest, update: {required: [user]}}
+- {target: "$.paths['/v1/completions'].post.requestBody.content['application/json'].examples.*.value", update: {user: ana}}
+`)
+	suite, err := conformance.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(newSpecgateOf(t, spec, "phi-4"))
+	defer front.Close()
+	report, err := suite.Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, conformance.Options{Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := verdicts(report)["fields/missing-user"]; got != conformance.Holds {
+		t.Errorf("a request without it %s", got)
+	}
+	for _, result := range report.Results {
+		if result.Verdict == conformance.Deviates {
+			t.Errorf("%s: %s", result.Case.ID, result.Reason)
+		}
+	}
+	if diff := cmp.Diff([]string{"limits/model-least-length-at", "limits/model-most-length-at"}, report.LeftOut); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
+	}
+}
+
+// What is refused for its length is not held against an endpoint that looks for no model then.
+func TestRefusedBeforeTheModelIsLookedFor(t *testing.T) {
+	t.Parallel()
+	suite, err := conformance.New(withActions(t, "- {target: $.components.schemas.CompletionRequest.properties.max_tokens, update: {minimum: 2}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := suite.LeftOut(); !slices.Contains(left, "models/unknown-asked") || slices.Contains(left, "prompts/text") {
+		t.Errorf("left out are %q", left)
+	}
+}

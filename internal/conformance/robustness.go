@@ -108,7 +108,7 @@ func countsAlike(t *trial) error {
 
 // afterRefusal asks over what may be the same connection, on which bytes may have been left.
 func afterRefusal(t *trial) error {
-	if err := t.refuse(`{"model":"any","max_tokens":1,"prompt":{"what":"` + strings.Repeat("ever", 1<<14) + `"}}`); err != nil {
+	if err := t.refuse(t.named(`{"model":"any","max_tokens":1,"prompt":{"what":"` + strings.Repeat("ever", 1<<14) + `"}}`)); err != nil {
 		return err
 	}
 	_, err := t.ask(`"prompt":"And after that",` + few)

@@ -22,7 +22,7 @@ func (s *Suite) ruleCases() []Case {
 		rule, _ := entry.(map[string]any)
 		pointer := fmt.Sprintf("%s/x-rules/%d", asked, i)
 		id, msg := fmt.Sprint(rule["id"]), fmt.Sprint(rule["msg"])
-		broken, kept := s.examples(rule)
+		broken, kept := s.instances(rule)
 		if broken != "" {
 			all = append(all, required("rules/"+id+"-broken", "Refused: "+msg+".", pointer, refused(ruled(broken))))
 		}
@@ -42,8 +42,8 @@ func (s *Suite) ruleCases() []Case {
 
 func ruled(fields string) string { return `"prompt":"By the rules","max_tokens":1,` + fields }
 
-// examples looks for fields that break a rule and no other, and for fields that keep it; "" for none.
-func (s *Suite) examples(rule map[string]any) (broken, kept string) {
+// instances looks for fields that break a rule and no other, and for fields that keep it; "" for none.
+func (s *Suite) instances(rule map[string]any) (broken, kept string) {
 	names := s.spokenOf(rule)
 	if len(names) == 0 {
 		return "", ""

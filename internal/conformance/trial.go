@@ -77,7 +77,7 @@ func (t *trial) body(fields string) (string, error) {
 	if t.model == "" {
 		return "", fmt.Errorf("there is no model to ask: %w (--model names one)", t.noModel)
 	}
-	return `{"model":` + quoted(t.model) + `,` + fields + `}`, nil
+	return `{` + t.suite.opening(t.model, fields) + `,` + fields + `}`, nil
 }
 
 // ask sends fields, and expects 200.
@@ -131,7 +131,7 @@ func (t *trial) stream(fields string, header ...string) (*transcript, error) {
 // was not refused as one that this endpoint cannot make.
 func (x *Exchange) mustBe(status int) error {
 	switch {
-	case x.foreign && status == http.StatusOK:
+	case x.foreign && (status == http.StatusOK || status == http.StatusNotFound):
 		return errForeign
 	case x.Err != nil || x.Status == status:
 		return nil
