@@ -228,7 +228,10 @@ func TestMoreIsRequired(t *testing.T) {
 // What is refused for its length is not held against an endpoint that looks for no model then.
 func TestRefusedBeforeTheModelIsLookedFor(t *testing.T) {
 	t.Parallel()
-	suite, err := conformance.New(withActions(t, "- {target: $.components.schemas.CompletionRequest.properties.max_tokens, update: {minimum: 2}}\n"))
+	suite, err := conformance.New(withActions(t, `
+- {target: $.components.schemas.CompletionRequest.properties.max_tokens, update: {minimum: 2}}
+- {target: "$.paths['/v1/completions'].post.requestBody.content['application/json'].examples.scoring.value", update: {max_tokens: 2}}
+`))
 	if err != nil {
 		t.Fatal(err)
 	}
