@@ -17,8 +17,8 @@ const (
 	pair = `{"model":"m","prompt":"x","n":2,"best_of":1}`
 
 	answered = `{"id":"c","object":"text_completion","created":1,"model":"m","choices":[]}`
-	rule     = `{"detail":[{"loc":["body","best_of"],"msg":"Value error, best_of must be greater than n","type":"value_error"}],"error":{"message":"x","type":"t","param":null,"code":"value_error"}}`
-	range0   = `{"detail":[{"loc":["body","n"],"msg":"x","type":"greater_than_equal"}],"error":{"message":"x","type":"t","param":null,"code":"greater_than_equal"}}`
+	byRule   = `{"detail":[{"loc":["body","best_of"],"msg":"Value error, best_of must be greater than n","type":"value_error"}],"error":{"message":"body.best_of: Value error, best_of must be greater than n","type":"invalid_request_error","param":"best_of","code":"value_error"}}`
+	range0   = `{"detail":[{"loc":["body","n"],"msg":"x","type":"greater_than_equal"}],"error":{"message":"body.n: x","type":"invalid_request_error","param":"n","code":"greater_than_equal"}}`
 	backends = `{"detail":[{"loc":["body"],"msg":"x","type":"value_error"}],"error":{"message":"x","type":"t","param":null,"code":null}}`
 )
 
@@ -31,7 +31,7 @@ func TestWhereTheTwoAgree(t *testing.T) {
 	}{
 		"accepted, and right to be":         {good, 200, answered, true},
 		"accepted, and not right to be":     {bad, 200, answered, false},
-		"refused for a rule":                {pair, 422, rule, true},
+		"refused for a rule":                {pair, 422, byRule, true},
 		"refused, and right to be":          {bad, 422, range0, true},
 		"refused, and not right to be":      {good, 422, range0, false},
 		"refused by the backend":            {good, 422, backends, true},
@@ -39,10 +39,7 @@ func TestWhereTheTwoAgree(t *testing.T) {
 		"an error that is none":             {good, 500, `{}`, false},
 		"a status that stands for any body": {bad, 429, `{"error":{"message":"x","type":"t","param":null,"code":null}}`, true},
 	} {
-		e := exchange{Method: "POST", URL: "http://x/v1/completions", Body: []byte(test.body), Status: test.status}
-		e.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer x"}}
-		e.Answer.Header, e.Answer.Body = http.Header{"Content-Type": {"application/json"}}, []byte(test.answer)
-		if got := disagreements(t, e); (len(got) == 0) != test.agree {
+		if got := disagreements(t, asked(test.body, test.status, test.answer)); (len(got) == 0) != test.agree {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -57,13 +54,20 @@ func TestEventsAreJudged(t *testing.T) {
 		"event: x\ndata: [DONE]\n\n":  false,
 		`data: {"error":{}}` + "\n\n": false,
 	} {
-		e := exchange{Method: "POST", URL: "http://x/v1/completions", Body: []byte(good), Status: 200}
-		e.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer x"}}
-		e.Answer.Header, e.Answer.Body = http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}, []byte(stream)
+		e := asked(good, 200, stream)
+		e.Answer.Header.Set("Content-Type", "text/event-stream; charset=utf-8")
 		if got := disagreements(t, e); (len(got) == 0) != agree {
 			t.Errorf("%q: %s", stream, got)
 		}
 	}
+}
+
+// asked is an exchange with the one operation that has a body.
+func asked(body string, status int, answer string) exchange {
+	e := exchange{Method: "POST", URL: "http://x/v1/completions", Body: []byte(body), Status: status}
+	e.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer x"}}
+	e.Answer.Header, e.Answer.Body = http.Header{"Content-Type": {"application/json"}}, []byte(answer)
+	return e
 }
 
 // disagreements judges one exchange by the contract of this tree.

@@ -33,18 +33,33 @@ func (e *exchange) request() (*http.Request, error) {
 		return nil, err
 	}
 	r := &http.Request{Method: e.Method, URL: u, Header: e.Header.Clone(), Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	body := e.Body
-	if strings.EqualFold(e.Header.Get("Content-Encoding"), "gzip") {
-		if plain, err := inflate(body); err == nil {
-			body = plain
-			r.Header.Del("Content-Encoding")
-		}
+	if e.gzipped() {
+		r.Header.Del("Content-Encoding")
 	}
+	carry(r, e.plain())
+	return r, nil
+}
+
+// carry gives a request another body.
+func carry(r *http.Request, body []byte) {
 	r.Body, r.ContentLength = http.NoBody, int64(len(body))
 	if len(body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return r, nil
+}
+
+func (e *exchange) gzipped() bool {
+	return strings.EqualFold(e.Header.Get("Content-Encoding"), "gzip")
+}
+
+// plain is the body that was meant; one that is no gzip although it says so is what it is.
+func (e *exchange) plain() []byte {
+	if e.gzipped() {
+		if plain, err := inflate(e.Body); err == nil {
+			return plain
+		}
+	}
+	return e.Body
 }
 
 func inflate(body []byte) ([]byte, error) {

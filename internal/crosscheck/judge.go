@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/pb33f/libopenapi"
@@ -84,7 +83,9 @@ func (j *judge) judge(e *exchange, c *counts) error {
 		j.noOperation(e, c)
 		return nil
 	}
-	j.judgeRequest(e, r, c)
+	if err := j.judgeRequest(e, r, c); err != nil {
+		return err
+	}
 	j.judgeAnswer(e, r, c)
 	return nil
 }
@@ -105,54 +106,45 @@ func (j *judge) noOperation(e *exchange, c *counts) {
 	}
 }
 
-// largest is the size of a request that is judged: of one that fits no branch of a union the other tool
+// largest is the size of a request that is judged; of the refusal of a larger one only its form is. Of one that fits no branch of a union the other tool
 // writes down each item that does not, which for 16 MiB of token ids takes it minutes, and the machine's memory.
 const largest = 1 << 20
 
-// judgeRequest: what was answered is valid to the other tool too, and what it calls valid was refused only
-// for what OpenAPI has no words for.
-func (j *judge) judgeRequest(e *exchange, r *http.Request, c *counts) {
-	accepted := e.Status < http.StatusMultipleChoices
-	if len(e.Body) > largest {
-		c.larger++
-		return
+// judgeRequest: what went on is valid to the other tool too, and each violation that a 422 names is one that
+// the other tool finds, or one of what OpenAPI has no words for, which the body then has.
+func (j *judge) judgeRequest(e *exchange, r *http.Request, c *counts) error {
+	if e.Unsent || e.Status >= http.StatusMultipleChoices && e.Status != http.StatusUnprocessableEntity {
+		return nil
 	}
-	if e.Unsent || !accepted && e.Status != http.StatusUnprocessableEntity {
-		return
+	var refused *refusal
+	if e.Status == http.StatusUnprocessableEntity {
+		var err error
+		if refused, err = readRefusal(e.Answer.Body); err != nil {
+			c.disagree(e, "%v", err)
+			return nil
+		}
+		if refused.isBackends(j.reasons.types) {
+			refused = nil
+		} else if wrong := refused.form(); wrong != "" {
+			c.disagree(e, "%s", wrong)
+			return nil
+		}
+	}
+	if len(e.plain()) > largest {
+		c.larger++
+		return nil
 	}
 	c.requests++
-	valid, found := j.whole.ValidateHttpRequestSync(r)
-	switch {
-	case accepted && valid:
-		c.accepted++
-	case accepted:
-		c.disagree(e, "accepted, where the other tool finds %s", said(found))
-	case !valid:
-		c.refused++
-	default:
-		j.judgeRefusal(e, c)
-	}
-}
-
-// judgeRefusal: each violation is one that OpenAPI has no words for, or a known difference.
-func (j *judge) judgeRefusal(e *exchange, c *counts) {
-	visible, err := j.reasons.visible(e.Answer.Body)
+	t, err := j.try(e, r)
 	if err != nil {
-		c.disagree(e, "%v", err)
-		return
+		return err
 	}
-	if len(visible) == 0 {
-		c.rules++
-		return
+	if refused == nil {
+		t.judgeAccepted(c)
+	} else {
+		t.judgeRefused(refused, c)
 	}
-	for _, v := range visible {
-		d := slices.IndexFunc(differences, func(d difference) bool { return d.unseen != nil && d.unseen(e, v) })
-		if d < 0 {
-			c.disagree(e, "refused, where the other tool finds nothing")
-			return
-		}
-		c.differences[differences[d].name]++
-	}
+	return nil
 }
 
 // judgeAnswer holds an answer to what the contract has for its status, and events to their schemas.
