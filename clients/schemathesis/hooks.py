@@ -32,15 +32,25 @@ def schema_of(spec, case):
 
 
 def exact(spec, schema, value):
-    """Report whether no key equals a declared one but for letter case, in any object that declares some."""
+    """Report whether no key equals a declared one but for its simple folding, in any object that declares some."""
     declared = schema.get("properties", {})
     if not isinstance(value, dict):
         return True
-    folded = {name.casefold() for name in declared}
+    folded = {fold(name) for name in declared}
     return all(
-        exact(spec, resolve(spec, declared[key]), inner) if key in declared else key.casefold() not in folded
+        exact(spec, resolve(spec, declared[key]), inner) if key in declared else fold(key) not in folded
         for key, inner in value.items()
     )
+
+
+def fold(text):
+    """Fold a text as the contract does: simply, each character to one."""
+    return "".join(map(fold_one, text))
+
+
+def fold_one(character):
+    """Python folds fully, ß to ss. What that makes longer simply folds as it is lowered, or not at all."""
+    return next((one for one in (character.casefold(), character.lower()) if len(one) == 1), character)
 
 
 def resolve(spec, node):

@@ -106,8 +106,9 @@ func (j *judge) noOperation(e *exchange, c *counts) {
 	}
 }
 
-// largest is the size of a request that is judged; of the refusal of a larger one only its form is. Of one that fits no branch of a union the other tool
-// writes down each item that does not, which for 16 MiB of token ids takes it minutes, and the machine's memory.
+// largest is the size of a request that is judged; of a larger one that is refused only the form of the
+// refusal is. Of one that fits no branch of a union the other tool writes down each item that does not, which
+// for 16 MiB of token ids takes it minutes, and the machine's memory.
 const largest = 1 << 20
 
 // judgeRequest: what went on is valid to the other tool too, and each violation that a 422 names is one that
