@@ -78,22 +78,30 @@ func (a action) check() error {
 			does++
 		}
 	}
+	if err := extensionsAlone(a.More); err != nil {
+		return err
+	}
 	switch {
 	case a.Target == "":
 		return errors.New("it has no target")
+	case a.Remove && strings.TrimSpace(a.Target) == "$":
+		return errors.New("the whole document cannot be removed")
 	case does == 0:
 		return errors.New("it neither updates nor removes anything")
 	case does > 1:
 		return errors.New("it has more than one of update, remove and copy: make actions of them")
 	}
-	return extensionsAlone(a.More)
+	return checkUpdate(&a.Update)
 }
+
+// keys are those of Overlay documents and their parts.
+var keys = []string{"overlay", "info", "title", "version", "extends", "actions", "target", "description", "update", "remove", "copy"}
 
 func extensionsAlone(all ...map[string]any) error {
 	for _, more := range all {
 		for name := range more {
 			if !strings.HasPrefix(name, "x-") {
-				return fmt.Errorf("%s is no key of an Overlay document", name)
+				return fmt.Errorf("%s is no key of an Overlay document%s", name, meant(name, keys))
 			}
 		}
 	}

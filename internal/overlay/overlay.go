@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/pb33f/libopenapi/overlay"
@@ -52,7 +53,7 @@ func (a applied) upTo(n int) ([]byte, error) {
 	case errors.As(err, &failed):
 		for i, of := range document.Actions {
 			if of == failed.Action {
-				return nil, a.at(i, failed.Cause)
+				return nil, a.at(i, unread(of.Target, failed.Cause))
 			}
 		}
 		return nil, failed.Cause
@@ -107,8 +108,23 @@ func (a applied) blame(last error) error {
 	}
 }
 
-// at names the action. Reasons that kin-openapi gives go on with the whole schema, line after line.
+// hyphenated is a name after a dot that JSONPath has in brackets alone.
+var hyphenated = regexp.MustCompile(`\.([A-Za-z0-9_]+-[A-Za-z0-9_-]*)`)
+
+// unread is why a target is no JSONPath.
+func unread(target string, err error) error {
+	if name := hyphenated.FindStringSubmatch(target); name != nil {
+		return fmt.Errorf("%w: a name with a hyphen stands in brackets, ['%s']", err, name[1])
+	}
+	return err
+}
+
+// at names the action. Reasons that kin-openapi gives go on with the whole schema, line after line; that an
+// example is part of the contract they leave to be guessed.
 func (a applied) at(i int, err error) error {
 	reason, _, _ := strings.Cut(err.Error(), "\n")
+	if strings.Contains(reason, "invalid example: ") {
+		reason += " (an example has to keep the contract: change it with what it is an example of)"
+	}
 	return fmt.Errorf("actions[%d], target %s: %s", i, a.actions[i].Target, reason)
 }

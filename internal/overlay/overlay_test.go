@@ -2,6 +2,7 @@ package overlay_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,12 +50,19 @@ var refused = []struct{ name, overlay, want string }{
 	{"a version that is to come", strings.Replace(of("{target: $.info, remove: true}"), "1.0.0", "1.9.0", 1), `it is of version "1.9.0"`},
 	{"no info", "overlay: 1.0.0\nactions: [{target: $.info, update: {title: x}}]", "info must have a title and a version"},
 	{"no actions", "overlay: 1.0.0\ninfo: {title: t, version: '1'}\n", "it has no actions"},
-	{"a misspelt key", of("{target: $.info, updates: {title: x}}"), firstAt + "$.info: it neither updates nor removes anything"},
+	{"a misspelt key", of("{target: $.info, updates: {title: x}}"), firstAt + "$.info: updates is no key of an Overlay document (did you mean update?)"},
+	{"nothing to do", of("{target: $.info, description: x}"), firstAt + "$.info: it neither updates nor removes anything"},
+	{"the whole document", of("{target: $, remove: true}"), firstAt + "$: the whole document cannot be removed"},
+	{"a merge key", of("{target: " + field + "logprobs, update: {<<: {maximum: 20}}}"), firstAt + field + "logprobs: << merges nothing here: write out the keys"},
+	{"an alias", of("{target: "+field+"logprobs, update: &limit {maximum: 20}}", "{target: "+field+"n, update: *limit}"), "actions[1], target " + field + "n: *limit is an alias: write out what it stands for"},
+	{"no number", of("{target: " + field + "temperature, update: {maximum: .nan}}"), firstAt + field + "temperature: .nan is no number of JSON"},
+	{"no end", of("{target: " + field + "temperature, update: {maximum: -.Inf}}"), firstAt + field + "temperature: -.Inf is no number of JSON"},
 	{"an unknown key", of("{target: $.info, update: {title: x}, merge: deep}"), firstAt + "$.info: merge is no key of an Overlay document"},
 	{"an unknown key of the whole", of("{target: $.info, update: {title: x}}") + "action: []\n", "action is no key of an Overlay document"},
 	{"no target", of("{update: {title: x}}"), "actions[0], target : it has no target"},
 	{"both update and remove", of("{target: $.info.title, update: x, remove: true}"), "it has more than one of update, remove and copy"},
 	{"no JSONPath", of("{target: 'components.schemas', update: {}}", "{target: '$..[', remove: true}"), firstAt + "components.schemas: invalid JSONPath"},
+	{"a hyphen after a dot", of("{target: " + request + ".x-rules, update: [{id: x}]}"), firstAt + request + ".x-rules: invalid JSONPath expression: a name with a hyphen stands in brackets, ['x-rules']"},
 
 	{"meets nothing", of("{target: $.info, update: {title: x}}", "{target: "+field+"logprob, update: {maximum: 20}}"), "actions[1], target " + field + "logprob: target matched zero nodes"},
 	{"removes nothing", of("{target: " + field + "logprobs.pattern, remove: true}"), firstAt + field + "logprobs.pattern: target matched zero nodes"},
@@ -86,8 +94,8 @@ var refused = []struct{ name, overlay, want string }{
 	{"an answer's list of codes", of("{target: \"$.components.schemas.ErrorObject.properties.code['x-extensible-enum'][0]\", remove: true}"), "components.schemas.ErrorObject.properties.code.x-extensible-enum" + rests},
 	{"everything that has a type", of("{target: \"$..properties[?@.type == 'string']\", update: {maxLength: 9}}"), "maxLength" + rests},
 
-	{"beside a reference", of("{target: \"" + operation + ".parameters[1]\", update: {required: true}}"), "it adds paths./v1/completions.post.parameters[1].required" + rests},
-	{"beside a field's reference", of("{target: " + field + "stop, update: {maxItems: 16}}"), "it adds components.schemas.CompletionRequest.properties.stop.maxItems" + rests},
+	{"beside a reference", of("{target: \"" + operation + ".parameters[1]\", update: {required: true}}"), firstAt + operation + ".parameters[1]: paths./v1/completions.post.parameters[1].required stands beside a $ref, where OpenAPI reads nothing but a description: its place is $.components.parameters.Project"},
+	{"beside a field's reference", of("{target: " + field + "stop, update: {maxItems: 16}}"), "properties.stop.maxItems stands beside a $ref, where OpenAPI reads nothing but a description: its place is $.components.schemas.Stop"},
 	{"a rule on a header", of("{target: $.components.parameters.Project.schema, update: {x-rules: []}}"), "it adds components.parameters.Project.schema.x-rules" + rests},
 
 	{"removes a field", of("{target: " + field + "seed, remove: true}"), "it removes components.schemas.CompletionRequest.properties.seed" + rests},
@@ -106,8 +114,19 @@ var refused = []struct{ name, overlay, want string }{
 	{"keys that look alike", of("{target: " + request + ", update: {x-exact-keys: false}}"), "it changes components.schemas.CompletionRequest.x-exact-keys" + rests},
 	{"biases of texts", of("{target: " + field + "logit_bias.additionalProperties, update: {type: string}}"), "properties.logit_bias.additionalProperties may change in its limits alone"},
 
+	{"a keyword that is misspelt", of("{target: " + field + "logprobs, update: {maximun: 5}}"), "properties.logprobs.maximun is no keyword (did you mean maximum?)"},
+	{"one of a field more", of("{target: " + request + ".properties, update: {top_k: {type: integer, minimun: 1}}}"), "properties.top_k.minimun is no keyword (did you mean minimum?)"},
+	{"a default of a field more", of("{target: " + request + ".properties, update: {top_k: {type: integer, default: 40}}}"), "properties.top_k.default may not be: nothing fills it in"},
+	{"a default deep in it", of("{target: " + request + ".properties, update: {guided: {type: object, properties: {default: {type: array, items: {type: integer, default: 1}}}}}}"), "properties.guided.properties.default.items.default may not be: nothing fills it in"},
+	{"a default of fields without a name", of("{target: "+request+".additionalProperties, remove: true}", "{target: "+request+", update: {additionalProperties: {type: integer, default: 1}}}"), "additionalProperties.default may not be: nothing fills it in"},
+	{"any depth", of("{target: \"" + request + "['x-max-depth']\", remove: true}"), "CompletionRequest.x-max-depth may be changed, not removed"},
+	{"no depth", of("{target: " + request + ", update: {x-max-depth: 0}}"), "x-max-depth is no integer from 1 to 10000"},
+	{"no rules", of("{target: \"" + request + "['x-rules']\", remove: true}"), "CompletionRequest.x-rules must go on to have logit-bias-keys as it is"},
+	{"a rule less", of("{target: \"" + request + "['x-rules'][?@.id == 'best-of-above-n']\", remove: true}"), "CompletionRequest.x-rules must go on to have best-of-above-n as it is"},
+	{"another rule", of("{target: \"" + request + "['x-rules'][1].when\", update: {equals: {stream: true}}}"), "CompletionRequest.x-rules must go on to have best-of-above-n as it is"},
+
 	{"a default past its limit", of("{target: " + field + "max_tokens, update: {maximum: 8}}"), firstAt + field + "max_tokens: validate the contract: "},
-	{"an example past its limit", of("{target: " + field + "model, update: {enum: [phi-4]}}"), firstAt + field + "model: validate the contract: "},
+	{"an example past its limit", of("{target: " + field + "model, update: {enum: [phi-4]}}"), "(an example has to keep the contract: change it with what it is an example of)"},
 	{"a limit that is a text", of("{target: " + field + "logprobs, update: {maxLength: 5}}"), "keyword maxLength is not enforced here"},
 	{"a keyword that is not known", of("{target: " + field + "logprobs, update: {exclusiveMaximum: true}}"), "it adds components.schemas.CompletionRequest.properties.logprobs.exclusiveMaximum" + rests},
 	{"a pattern that is none", of("{target: " + field + "user, update: {pattern: '(', example: '('}}"), firstAt + field + "user: "},
@@ -175,7 +194,8 @@ func TestTaken(t *testing.T) {
 		{"a declared extra", "{target: " + request + ".properties, update: {top_k: {type: integer, minimum: 1}}}", "components.schemas.CompletionRequest.properties.top_k.minimum", 1},
 		{"no extras of an object within", "{target: " + field + "stream_options, update: {additionalProperties: false}}", "components.schemas.CompletionRequest.properties.stream_options.additionalProperties", false},
 		{"a flatter body", "{target: " + request + ", update: {x-max-depth: 8}}", "components.schemas.CompletionRequest.x-max-depth", 8},
-		{"a rule less", "{target: \"" + request + "['x-rules'][?@.id != 'best-of-above-n']\", remove: true}", "components.schemas.CompletionRequest.x-rules.0.id", nil},
+		{"a rule more", "{target: \"" + request + "['x-rules']\", update: [{id: x, msg: x, loc: [body, seed], require: {set: [seed]}, when: {set: [logprobs]}}]}", "components.schemas.CompletionRequest.x-rules.4.id", "x"},
+		{"a field that is called default", "{target: " + request + ".properties, update: {default: {type: integer}}}", "components.schemas.CompletionRequest.properties.default.type", "integer"},
 		{"a project that is required", "{target: $.components.parameters.Project, update: {required: true}}", "components.parameters.Project.required", true},
 		{"the server", "{target: $, update: {servers: [{url: 'https://llm.example.com'}]}}", "servers", []any{
 			map[string]any{"url": "/", "description": "The gateway that this file was got from."},
@@ -205,8 +225,18 @@ func at(t *testing.T, spec []byte, place string) any {
 		t.Fatal(err)
 	}
 	for key := range strings.SplitSeq(place, ".") {
-		object, _ := value.(map[string]any)
-		value = object[key]
+		switch part := value.(type) {
+		case map[string]any:
+			value = part[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(part) {
+				t.Fatalf("%s: nothing at %s", place, key)
+			}
+			value = part[i]
+		default:
+			value = nil
+		}
 	}
 	return value
 }

@@ -3,6 +3,7 @@ package overlay
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -26,10 +27,11 @@ func requestShape() *shape {
 	s := &shape{
 		free:       slices.Concat(prose, []string{"maximum", "maxLength", "pattern", "enum"}),
 		extensions: true,
+		isSchema:   true,
 		held:       []string{"x-exact-keys", "x-max-violations"},
 		limits: map[string]limit{
 			"minimum": mayRise, "minLength": mayRise, "minItems": mayRise, "maxItems": mayBeHeld,
-			"required": mayGrow,
+			"required": mayGrow, "x-max-depth": mayNotGo, "x-rules": mayHaveMore,
 		},
 	}
 	s.kept = map[string]*shape{"items": s, "oneOf": {items: s}}
@@ -40,13 +42,15 @@ func requestShape() *shape {
 // ofParameter is the shape of what stands in headers and paths, to which our extensions do not apply.
 func ofParameter() *shape {
 	s := *request()
-	s.extensions = false
+	s.extensions, s.limits = false, maps.Clone(s.limits)
+	delete(s.limits, "x-max-depth")
+	delete(s.limits, "x-rules")
 	return &s
 }
 
 // answer is the shape of what callers get.
 func answer() *shape {
-	s := &shape{free: prose}
+	s := &shape{free: prose, isSchema: true}
 	s.kept = map[string]*shape{"items": s, "oneOf": {items: s}, "properties": {each: s}, "additionalProperties": s}
 	return s
 }
@@ -96,9 +100,32 @@ func mayGrow(before, after any) string {
 	return ""
 }
 
+// mayNotGo is for what has a value of the gateway's own where the contract has none.
+func mayNotGo(before, after any) string {
+	if before != nil && after == nil {
+		return "may be changed, not removed: the limit that then holds stands nowhere in the contract"
+	}
+	return ""
+}
+
+// mayHaveMore is for rules. Those that are there say what values mean together.
+func mayHaveMore(before, after any) string {
+	list, _ := after.([]any)
+	old, _ := before.([]any)
+	for _, rule := range old {
+		if !slices.ContainsFunc(list, func(one any) bool { return reflect.DeepEqual(one, rule) }) {
+			return fmt.Sprintf("must go on to have %v as it is: what breaks it has no meaning; more rules may be added", within(rule, "id"))
+		}
+	}
+	return ""
+}
+
 // mayCloseTo is for additionalProperties. Where it is a schema, the kind of the values stays.
 func mayCloseTo(s *shape, before, after any) string {
 	if _, typed := before.(map[string]any); !typed {
+		if err := checkNew("additionalProperties", after); err != nil {
+			return "may not be so: " + err.Error()
+		}
 		return ""
 	}
 	if err := s.same("additionalProperties", before, after); err != nil {

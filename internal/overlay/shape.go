@@ -16,6 +16,7 @@ type shape struct {
 	each       *shape            // the same for all other keys
 	more       bool              // whether keys may come that were not there
 	items      *shape            // of a list, which keeps its length and order
+	isSchema   bool              // whether its keys are keywords
 	limits     map[string]limit  // keys whose value may change as far as the limit lets it
 }
 
@@ -65,7 +66,7 @@ func shapeOf(schemas map[string]*shape) *shape {
 
 // isFree reports whether a key may change in any way.
 func (s *shape) isFree(key string) bool {
-	if slices.Contains(s.held, key) {
+	if slices.Contains(s.held, key) || s.limits[key] != nil {
 		return false
 	}
 	return slices.Contains(s.free, key) || s.extensions && strings.HasPrefix(key, "x-")

@@ -3,7 +3,9 @@ package overlay
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -57,7 +59,10 @@ func (s *shape) same(path string, before, after any) error {
 }
 
 func (s *shape) sameObject(path string, before, after map[string]any) error {
-	if _, ok := before["$ref"]; ok { // beside which nothing else means anything
+	if ref, ok := before["$ref"].(string); ok { // beside which nothing else means anything
+		if err := besideReference(path, ref, before, after); err != nil {
+			return err
+		}
 		s = &shape{free: prose}
 	}
 	for _, key := range keysOf(before, after) {
@@ -78,7 +83,12 @@ func (s *shape) sameObject(path string, before, after map[string]any) error {
 		}
 		switch {
 		case !was && s.more:
+			if err := checkNew(at, current); err != nil {
+				return err
+			}
 			continue
+		case !was && s.isSchema && meant(key, keywords) != "":
+			return fmt.Errorf("%s is no keyword%s", at, meant(key, keywords))
 		case !was:
 			return fixed("adds", at)
 		case !is:
@@ -87,6 +97,18 @@ func (s *shape) sameObject(path string, before, after map[string]any) error {
 		if err := s.under(key).same(at, old, current); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// besideReference fails for what was added beside a $ref, and says where it belongs.
+func besideReference(path, ref string, before, after map[string]any) error {
+	for _, key := range keysOf(before, after) {
+		if _, was := before[key]; was || slices.Contains(prose, key) {
+			continue
+		}
+		place := strings.ReplaceAll(strings.TrimPrefix(ref, "#/"), "/", ".")
+		return fmt.Errorf("%s.%s stands beside a $ref, where OpenAPI reads nothing but a description: its place is $.%s", path, key, place)
 	}
 	return nil
 }

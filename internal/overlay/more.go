@@ -1,0 +1,53 @@
+package overlay
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// checkNew fails for a schema that was not there before and says what nothing would do. Whether the rest can
+// be enforced is for whoever enforces it.
+func checkNew(path string, value any) error {
+	schema, ok := value.(map[string]any)
+	if !ok {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(schema)) {
+		at := path + "." + key
+		if key == "default" {
+			return fmt.Errorf("%s may not be: nothing fills it in, and what a backend does without the field is not known", at)
+		}
+		if hint := meant(key, keywords); hint != "" && !strings.HasPrefix(key, "x-") {
+			return fmt.Errorf("%s is no keyword%s", at, hint)
+		}
+		if err := checkWithin(at, key, schema[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkWithin looks through the schemas that a keyword holds.
+func checkWithin(at, keyword string, value any) error {
+	switch keyword {
+	case "items", "additionalProperties":
+		return checkNew(at, value)
+	case "properties":
+		fields, _ := value.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			if err := checkNew(at+"."+name, fields[name]); err != nil {
+				return err
+			}
+		}
+	case "oneOf", "allOf":
+		branches, _ := value.([]any)
+		for i, branch := range branches {
+			if err := checkNew(fmt.Sprintf("%s[%d]", at, i), branch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
