@@ -82,23 +82,30 @@ func (s *shape) sameObject(path string, before, after map[string]any) error {
 			continue
 		}
 		switch {
-		case !was && s.more:
-			if err := checkNew(at, current); err != nil {
-				return err
-			}
-			continue
-		case !was && s.isSchema && meant(key, keywords) != "":
-			return fmt.Errorf("%s is no keyword%s", at, meant(key, keywords))
-		case !was:
-			return fixed("adds", at)
 		case !is:
 			return fixed("removes", at)
-		}
-		if err := s.under(key).same(at, old, current); err != nil {
-			return err
+		case was:
+			if err := s.under(key).same(at, old, current); err != nil {
+				return err
+			}
+		default:
+			if err := s.mayCome(at, key, current); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// mayCome fails for a key that was not there, unless the shape lets more come.
+func (s *shape) mayCome(at, key string, value any) error {
+	if s.more {
+		return checkNew(at, value)
+	}
+	if hint := meant(key, keywords); s.isSchema && hint != "" {
+		return fmt.Errorf("%s is no keyword%s", at, hint)
+	}
+	return fixed("adds", at)
 }
 
 // besideReference fails for what was added beside a $ref, and says where it belongs.

@@ -9,8 +9,7 @@ import (
 	"github.com/pb33f/go-yaml"
 )
 
-// checkUpdate fails for what YAML can say and the contract, which is JSON too, cannot. The places that an
-// alias stands for are not looked at again.
+// checkUpdate fails for what YAML can say and the contract, which is JSON too, cannot.
 func checkUpdate(node *yaml.Node) error {
 	switch {
 	case node.Kind == yaml.AliasNode:
