@@ -48,15 +48,15 @@ func beginsWith(text, want string) error {
 // scored asks for the logprobs of a prompt.
 func scored(prompt string, check func(*gen.Logprobs, gen.CompletionChoice) error) func(*trial) error {
 	return answered(`"prompt":`+prompt+`,"echo":true,"logprobs":1,"max_tokens":0`, one(func(c gen.CompletionChoice) error {
-		if c.Logprobs == nil || len(values(c.Logprobs.Tokens)) == 0 {
-			return errors.New("there are no logprobs")
+		if err := hasLogprobs(c); err != nil {
+			return err
 		}
 		return check(c.Logprobs, c)
 	}))
 }
 
 func firstIsNull(l *gen.Logprobs, _ gen.CompletionChoice) error {
-	if l.TokenLogprobs == nil {
+	if len(values(l.TokenLogprobs)) == 0 {
 		return errors.New("there are no token_logprobs")
 	}
 	for i, p := range *l.TokenLogprobs {
@@ -68,10 +68,13 @@ func firstIsNull(l *gen.Logprobs, _ gen.CompletionChoice) error {
 }
 
 func countsFromStart(l *gen.Logprobs, c gen.CompletionChoice) error {
-	if offsets := values(l.TextOffset); len(offsets) == 0 || offsets[0] != 0 {
+	if err := offsetsFollow(l, c); err != nil {
+		return err
+	}
+	if offsets := values(l.TextOffset); offsets[0] != 0 {
 		return fmt.Errorf("the offsets are %d", offsets)
 	}
-	return offsetsFollow(l, c)
+	return nil
 }
 
 // scoresAlike scores what was generated.
@@ -80,12 +83,15 @@ func scoresAlike(t *trial) error {
 	if err != nil {
 		return err
 	}
-	if len(generated.Choices) != 1 || generated.Choices[0].Logprobs == nil {
-		return errors.New("there are no logprobs")
+	if err := one(hasLogprobs)(generated); err != nil {
+		return err
 	}
 	want := values(generated.Choices[0].Logprobs.TokenLogprobs)
 	return scored(quoted(generated.Choices[0].Text), func(l *gen.Logprobs, _ gen.CompletionChoice) error {
 		got := values(l.TokenLogprobs)
+		if len(got) == 0 || len(want) == 0 {
+			return errors.New("there are no token_logprobs")
+		}
 		for i := range min(len(got), len(want)) {
 			if math.Abs(got[i]-want[i]) > closeToScore {
 				return fmt.Errorf("position %d had %g when it was generated, and has %g when it is scored", i, want[i], got[i])

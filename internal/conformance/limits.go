@@ -34,9 +34,9 @@ func (s *Suite) limitCases() []Case {
 		if s.keeps(past) || !s.keeps(at) { // another branch takes it
 			continue
 		}
-		c := required("limits/"+e.id+"-at", e.says(e.at)+" is within its limit.", e.pointer, accepted(at))
+		c := required("limits/"+e.id+"-at", e.says(e.at)+" is within its limit.", e.pointer, answeredInFull(at))
 		if c.late = len(at) > manyBytes; c.late || e.id == "n-maximum" {
-			c.try = acceptedOrFewer(at)
+			c.try = orFewer(c.try)
 		}
 		over := required("limits/"+e.id+"-past", e.says(e.past)+" is past its limit.", e.pointer, refused(past))
 		over.late = c.late || e.field == "max_tokens"
@@ -60,22 +60,49 @@ func (e edge) says(value string) string {
 	return e.field + " " + value
 }
 
-// acceptedOrFewer is accepted, for requests of so many choices that a backend may admit fewer, as the
-// contract says of the prompt.
-func acceptedOrFewer(fields string) func(*trial) error {
-	return func(t *trial) error {
-		x, err := t.ask(fields)
-		var refusal gen.ValidationError
-		if x == nil || x.Status != http.StatusUnprocessableEntity || json.Unmarshal(x.Got, &refusal) != nil || len(refusal.Detail) != 1 {
-			return err
-		}
-		switch v := refusal.Detail[0]; {
-		case v.Type == "value_error" && slices.Contains([]string{"body.prompt", "body.n"}, dotted(v.Loc)):
-			return &notApplicable{"so many choices at one time"}
-		default:
-			return err
-		}
+// answeredInFull is a request that keeps the contract, and gets a choice for each prompt and each of n.
+func answeredInFull(fields string) func(*trial) error {
+	return answered(fields, choices(asksFor(fields)))
+}
+
+// asksFor is how many choices fields ask for.
+func asksFor(fields string) int {
+	var sent struct {
+		Prompt json.RawMessage
+		N      *int
 	}
+	_ = json.Unmarshal([]byte("{"+fields+"}"), &sent) // the contract keeps what is sent readable
+	prompts, each := 1, 1
+	var list []json.RawMessage
+	if json.Unmarshal(sent.Prompt, &list) == nil && list != nil && (len(list) == 0 || list[0][0] == '"' || list[0][0] == '[') {
+		prompts = len(list)
+	}
+	if sent.N != nil {
+		each = *sent.N
+	}
+	return prompts * each
+}
+
+// orFewer is for requests of so many choices that a backend may admit fewer, as the contract says of the
+// prompt.
+func orFewer(try func(*trial) error) func(*trial) error {
+	return func(t *trial) error {
+		err := try(t)
+		if err != nil && len(t.exchanges) > 0 && t.exchanges[0].admitsFewer() {
+			return &notApplicable{"so many choices at one time"}
+		}
+		return err
+	}
+}
+
+// admitsFewer reports whether a request was refused for how many choices it asks for, and for nothing else.
+func (x *Exchange) admitsFewer() bool {
+	var refusal gen.ValidationError
+	if x.Status != http.StatusUnprocessableEntity || json.Unmarshal(x.Got, &refusal) != nil || len(refusal.Detail) != 1 {
+		return false
+	}
+	v := refusal.Detail[0]
+	return v.Type == "value_error" && slices.Contains([]string{"body.prompt", "body.n"}, dotted(v.Loc))
 }
 
 // modelEdge is told by the answer: a name of the right length is of a model that is not there.

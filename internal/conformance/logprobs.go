@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -31,12 +32,11 @@ func (s *Suite) logprobsCases() []Case {
 		quality("logprobs/mass", "The probabilities at a position do not add up to more than 1.", of+"/properties/top_logprobs/description", listing(`"prompt":"In November you put"`, massIsOne)),
 		quality("logprobs/streamed", "A stream has the logprobs of the plain answer.", of+"/description", streamsLogprobs),
 		required("logprobs/streamed-pieces", "The tokens of a stream are those of its text.", of+"/properties/tokens/description", streamed(`"prompt":"The snails come at","logprobs":2,`+few, func(tr *transcript) error {
-			for i, c := range tr.choices() {
-				if err := sameText(c.tokens, c.text); err != nil {
-					return fmt.Errorf("choice %d: %w", i, err)
-				}
+			all := tr.choices()
+			if len(all) != 1 || len(all[0].tokens) == 0 {
+				return fmt.Errorf("%d choices came, or no logprobs", len(all))
 			}
-			return nil
+			return sameText(all[0].tokens, all[0].text)
 		})),
 	}
 }
@@ -47,11 +47,19 @@ const mostTop = 2
 // listing asks for the logprobs of a few tokens at temperature 0, which a check holds of.
 func listing(prompt string, check func(*gen.Logprobs, gen.CompletionChoice) error) func(*trial) error {
 	return answered(fmt.Sprintf(`%s,"logprobs":%d,"max_tokens":6,"temperature":0`, prompt, mostTop), one(func(c gen.CompletionChoice) error {
-		if c.Logprobs == nil || len(values(c.Logprobs.Tokens)) == 0 {
-			return errors.New("there are no logprobs")
+		if err := hasLogprobs(c); err != nil {
+			return err
 		}
 		return check(c.Logprobs, c)
 	}))
+}
+
+// hasLogprobs expects what was asked for, of one token at least.
+func hasLogprobs(c gen.CompletionChoice) error {
+	if c.Logprobs == nil || len(values(c.Logprobs.Tokens)) == 0 {
+		return errors.New("there are no logprobs")
+	}
+	return nil
 }
 
 func sideBySide(l *gen.Logprobs, _ gen.CompletionChoice) error {
@@ -75,9 +83,24 @@ func sameText(tokens []string, text string) error {
 	return nil
 }
 
+// given expects a list to have a value for each token.
+func given[T any](name string, list *[]*T, l *gen.Logprobs) error {
+	tokens := len(values(l.Tokens))
+	switch {
+	case list == nil || len(*list) != tokens:
+		return fmt.Errorf("there are %d %s for %d tokens", len(values(list)), name, tokens)
+	case slices.Contains(*list, nil):
+		return fmt.Errorf("of the %s, that at position %d is null", name, slices.Index(*list, nil))
+	}
+	return nil
+}
+
 func offsetsFollow(l *gen.Logprobs, _ gen.CompletionChoice) error {
+	if err := given("text_offset", l.TextOffset, l); err != nil {
+		return err
+	}
 	tokens, offsets := values(l.Tokens), values(l.TextOffset)
-	for i := 1; i < min(len(tokens), len(offsets)); i++ {
+	for i := 1; i < len(tokens); i++ {
 		if length := int64(utf8.RuneCountInString(tokens[i-1])); offsets[i]-offsets[i-1] != length && !strings.HasPrefix(tokens[i-1], "bytes:") {
 			return fmt.Errorf("%q begins at %d, %d behind %q, which has %d code points", tokens[i], offsets[i], offsets[i]-offsets[i-1], tokens[i-1], length)
 		}
@@ -86,8 +109,11 @@ func offsetsFollow(l *gen.Logprobs, _ gen.CompletionChoice) error {
 }
 
 func topsAreFew(l *gen.Logprobs, _ gen.CompletionChoice) error {
+	if err := given("top_logprobs", l.TopLogprobs, l); err != nil {
+		return err
+	}
 	for i, top := range values(l.TopLogprobs) {
-		if len(top) < 1 || len(top) > mostTop+1 {
+		if len(top) < mostTop || len(top) > mostTop+1 {
 			return fmt.Errorf("position %d lists %d tokens, where %d were asked for", i, len(top), mostTop)
 		}
 	}
@@ -95,6 +121,9 @@ func topsAreFew(l *gen.Logprobs, _ gen.CompletionChoice) error {
 }
 
 func notPositive(l *gen.Logprobs, _ gen.CompletionChoice) error {
+	if err := given("token_logprobs", l.TokenLogprobs, l); err != nil {
+		return err
+	}
 	for i, p := range values(l.TokenLogprobs) {
 		if p > 0 {
 			return fmt.Errorf("the log probability at position %d is %g", i, p)
@@ -106,12 +135,17 @@ func notPositive(l *gen.Logprobs, _ gen.CompletionChoice) error {
 // closeTo is how far two numbers that are one may be apart, for how they are written.
 const closeTo = 1e-3
 
+// scoredAtAll expects both lists of log probabilities.
+func scoredAtAll(l *gen.Logprobs) error {
+	return errors.Join(given("token_logprobs", l.TokenLogprobs, l), given("top_logprobs", l.TopLogprobs, l))
+}
+
 func sameInTop(l *gen.Logprobs, _ gen.CompletionChoice) error {
+	if err := scoredAtAll(l); err != nil {
+		return err
+	}
 	tokens, each := values(l.Tokens), values(l.TokenLogprobs)
 	for i, top := range values(l.TopLogprobs) {
-		if i >= len(tokens) || i >= len(each) {
-			return nil
-		}
 		if p, ok := top[tokens[i]]; ok && math.Abs(p-each[i]) > closeTo {
 			return fmt.Errorf("%q has %g in token_logprobs and %g in top_logprobs", tokens[i], each[i], p)
 		}
@@ -120,10 +154,13 @@ func sameInTop(l *gen.Logprobs, _ gen.CompletionChoice) error {
 }
 
 func sampledIsLikeliest(l *gen.Logprobs, _ gen.CompletionChoice) error {
+	if err := scoredAtAll(l); err != nil {
+		return err
+	}
 	each := values(l.TokenLogprobs)
 	for i, top := range values(l.TopLogprobs) {
 		for token, p := range top {
-			if i < len(each) && p > each[i]+closeTo {
+			if p > each[i]+closeTo {
 				return fmt.Errorf("at position %d %q has %g, and the sampled token %g", i, token, p, each[i])
 			}
 		}
@@ -132,6 +169,9 @@ func sampledIsLikeliest(l *gen.Logprobs, _ gen.CompletionChoice) error {
 }
 
 func massIsOne(l *gen.Logprobs, _ gen.CompletionChoice) error {
+	if err := given("top_logprobs", l.TopLogprobs, l); err != nil {
+		return err
+	}
 	for i, top := range values(l.TopLogprobs) {
 		mass := 0.0
 		for _, p := range top {
@@ -145,8 +185,11 @@ func massIsOne(l *gen.Logprobs, _ gen.CompletionChoice) error {
 }
 
 func sampledAlone(c gen.CompletionChoice) error {
-	if c.Logprobs == nil || len(values(c.Logprobs.TokenLogprobs)) == 0 {
-		return errors.New("there are no logprobs")
+	if err := hasLogprobs(c); err != nil {
+		return err
+	}
+	if err := given("token_logprobs", c.Logprobs.TokenLogprobs, c.Logprobs); err != nil {
+		return err
 	}
 	for i, top := range values(c.Logprobs.TopLogprobs) {
 		if len(top) > 1 {
@@ -168,8 +211,11 @@ func streamsLogprobs(t *trial) error {
 		return err
 	}
 	streamed := tr.choices()
-	if len(c.Choices) != 1 || len(streamed) != 1 || c.Choices[0].Logprobs == nil {
-		return fmt.Errorf("%d choices came, and %d as a stream, or no logprobs", len(c.Choices), len(streamed))
+	if len(c.Choices) != 1 || len(streamed) != 1 {
+		return fmt.Errorf("%d choices came, and %d as a stream", len(c.Choices), len(streamed))
+	}
+	if err := hasLogprobs(c.Choices[0]); err != nil {
+		return err
 	}
 	if whole := values(c.Choices[0].Logprobs.Tokens); strings.Join(whole, "|") != strings.Join(streamed[0].tokens, "|") {
 		return fmt.Errorf("the tokens are %q, and %q as a stream", whole, streamed[0].tokens)

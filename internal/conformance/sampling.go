@@ -27,10 +27,8 @@ func (s *Suite) samplingCases() []Case {
 				}
 				return nil
 			}))),
-		required("sampling/stop-text", "The completion ends before a stop text.", schemas+"/Stop/description", stops(`"The old man who builds"`, func(stop string) string { return quoted(stop) })),
-		required("sampling/stop-list", "Of several stop texts, the first that comes up ends it.", schemas+"/Stop/description", stops(`"The town is called"`, func(stop string) string {
-			return `["\u0000never",` + quoted(stop) + `]`
-		})),
+		required("sampling/stop-text", "The completion ends before a stop text.", schemas+"/Stop/description", stops((*trial).texts, `"The old man who builds"`, (*continuation).stop)),
+		required("sampling/stop-list", "Of several stop texts, the first that comes up ends it.", schemas+"/Stop/description", stops((*trial).texts, `"The town is called"`, (*continuation).stopList)),
 		required("sampling/stop-reason", "A text that ends at a stop text says so.", schemas+"/CompletionChoice/properties/finish_reason/description", stopsForReason),
 		quality("sampling/seed", "The same seed with the same request gives the same completion.", askedField+"seed/description", repeats(`"prompt":"Dear Ana, thank","seed":42,"max_tokens":12,"temperature":1`)),
 		quality("sampling/seeds", "Another seed gives another completion.", askedField+"seed/description", differ(`"prompt":"Dear Marta, thank","max_tokens":16,"temperature":1.5`, `"seed":1`, `"seed":2`, `"seed":3`)),
@@ -69,50 +67,6 @@ func says(want string) func(gen.CompletionChoice) error {
 		}
 		return nil
 	}
-}
-
-// stopText is a piece out of the middle of what a prompt is followed by, and what stands before it.
-func stopText(t *trial, prompt string) (before, stop string, err error) {
-	all, err := t.texts(`"prompt":` + prompt + `,"temperature":0,"max_tokens":16`)
-	if err != nil {
-		return "", "", err
-	}
-	if len(all) != 1 || len([]rune(all[0])) < 5 {
-		return "", "", fmt.Errorf("there is nothing to stop at in %q", all)
-	}
-	runes := []rune(all[0])
-	stop = string(runes[len(runes)/2 : len(runes)/2+2])
-	return all[0][:strings.Index(all[0], stop)], stop, nil
-}
-
-// stops expects a stop text to end a completion that would have it.
-func stops(prompt string, spelt func(stop string) string) func(*trial) error {
-	return func(t *trial) error {
-		_, stop, err := stopText(t, prompt)
-		if err != nil {
-			return err
-		}
-		all, err := t.texts(`"prompt":` + prompt + `,"temperature":0,"max_tokens":16,"stop":` + spelt(stop))
-		if err == nil && (len(all) != 1 || strings.Contains(all[0], stop)) {
-			return fmt.Errorf("with the stop text %q, the text is %q", stop, all)
-		}
-		return err
-	}
-}
-
-// stopsForReason expects a text that was cut at a stop to say so.
-func stopsForReason(t *trial) error {
-	const prompt = `"The train leaves at"`
-	before, stop, err := stopText(t, prompt)
-	if err != nil {
-		return err
-	}
-	return answered(`"prompt":`+prompt+`,"temperature":0,"max_tokens":16,"stop":`+quoted(stop), one(func(c gen.CompletionChoice) error {
-		if c.Text == before && c.FinishReason != gen.CompletionChoiceFinishReasonStop {
-			return fmt.Errorf("the finish_reason is %q instead of stop: %q ends before %q", c.FinishReason, c.Text, stop)
-		}
-		return nil
-	}))(t)
 }
 
 // variants asks once for each of some fields beside others, and gives the texts.

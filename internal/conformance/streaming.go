@@ -16,12 +16,7 @@ func (s *Suite) streamCases() []Case {
 	return []Case{
 		required("streaming/content-type", "A stream is text/event-stream.", told, accepted(`"prompt":"The water is hot","stream":true,`+few)),
 		required("streaming/framing", "Every event is one data line, and an empty line ends it.", told, streamed(`"prompt":"The leaves are green",`+few, framed)),
-		required("streaming/chunks", "Every event holds a chunk that keeps its schema.", schemas+"/CompletionChunk", streamed(`"prompt":"The stairs are long",`+few, func(tr *transcript) error {
-			if len(tr.chunks) == 0 {
-				return errors.New("there is no chunk")
-			}
-			return nil
-		})),
+		required("streaming/chunks", "Every event holds a chunk that keeps its schema.", schemas+"/CompletionChunk", streamed(`"prompt":"The stairs are long",`+few, isThere)),
 		required("streaming/done", "The last event is [DONE].", told, streamed(`"prompt":"The light goes on",`+few, func(tr *transcript) error {
 			if !tr.done || tr.behind > 0 {
 				return fmt.Errorf("[DONE] is there: %t, and %d events follow it", tr.done, tr.behind)
@@ -41,12 +36,12 @@ func (s *Suite) streamCases() []Case {
 		required("streaming/n", "Each of n has its own index.", piece+"index/description", streamed(`"prompt":"The field is","n":2,"max_tokens":4`, finishOnce(2))),
 		quality("streaming/text", "At temperature 0, a stream has the text of the plain answer.", askedField+"stream/description", streamsText(`"prompt":"The river is","temperature":0,"max_tokens":12`)),
 		quality("streaming/seed", "With a seed, a stream has the text of the plain answer.", askedField+"seed/description", streamsText(`"prompt":"The mountain is","temperature":1,"seed":7,"max_tokens":12`)),
-		required("streaming/usage", "include_usage brings one more chunk before [DONE], with no choices.", wanted, streamed(`"prompt":"The city is",`+few+`,"stream_options":{"include_usage":true}`, usageLast)),
+		required("streaming/usage", "include_usage brings one more chunk before [DONE], with no choices.", wanted, streamed(`"prompt":"The city is",`+few+`,"stream_options":{"include_usage":true}`, isThere, usageLast)),
 		required("streaming/usage-total", "That usage adds up, and counts what was streamed.", schemas+"/CompletionUsage/properties/total_tokens/description", streamed(`"prompt":"The station is",`+few+`,"stream_options":{"include_usage":true}`, usageAddsUp)),
 		required("streaming/usage-unasked", "Usage that was not asked for does not come.", wanted, streamed(`"prompt":"The ticket is",`+few, noUsage)),
 		required("streaming/usage-false", "Nor does usage that was asked not to come.", wanted, streamed(`"prompt":"The window is",`+few+`,"stream_options":{"include_usage":false}`, noUsage)),
 		required("streaming/options-unknown", "Other options of a stream pass.", askedField+"stream_options/additionalProperties", streamed(`"prompt":"The door is",`+few+`,"stream_options":{"x_conformance":1}`)),
-		required("streaming/stop", "A stream ends before a stop text.", schemas+"/Stop/description", streamsToStop),
+		required("streaming/stop", "A stream ends before a stop text.", schemas+"/Stop/description", stops((*trial).streamedTexts, `"The weather is never"`, (*continuation).stop)),
 		required("streaming/accept", "A stream comes to whoever asks for it, whatever types they accept.", post+"/responses/200/content/text~1event-stream", func(t *trial) error {
 			_, err := t.stream(`"prompt":"The letter is",`+few, "Accept: application/json")
 			return err
@@ -100,6 +95,15 @@ func finishOnce(count int) func(*transcript) error {
 	}
 }
 
+// streamedTexts asks for a stream, and puts together what its choices say.
+func (t *trial) streamedTexts(fields string) ([]string, error) {
+	tr, err := t.stream(fields)
+	if err != nil {
+		return nil, err
+	}
+	return tr.texts(), nil
+}
+
 // streamsText compares a stream with the answer to the same request.
 func streamsText(fields string) func(*trial) error {
 	return func(t *trial) error {
@@ -107,40 +111,53 @@ func streamsText(fields string) func(*trial) error {
 		if err != nil {
 			return err
 		}
-		tr, err := t.stream(fields)
+		pieces, err := t.streamedTexts(fields)
 		if err != nil {
 			return err
 		}
-		if pieces := tr.texts(); strings.Join(pieces, "\x00") != strings.Join(whole, "\x00") {
+		if strings.Join(pieces, "\x00") != strings.Join(whole, "\x00") {
 			return fmt.Errorf("the text is %q, and %q as a stream", whole, pieces)
 		}
 		return nil
 	}
 }
 
+// usageLast expects usage in a chunk of its own, the last.
 func usageLast(tr *transcript) error {
 	for i, c := range tr.chunks {
 		last := i == len(tr.chunks)-1
-		if last && (c.Usage == nil || len(c.Choices) > 0) {
-			return errors.New("the last chunk has no usage, or choices beside it")
-		}
-		if !last && c.Usage != nil {
+		switch {
+		case last && c.Usage == nil:
+			return errors.New("the last chunk has no usage")
+		case last && len(c.Choices) > 0:
+			return errors.New("the chunk with the usage has choices")
+		case !last && c.Usage != nil:
 			return fmt.Errorf("chunk %d of %d has usage", i+1, len(tr.chunks))
 		}
 	}
 	return nil
 }
 
+// usageAddsUp expects usageLast to count no more than was allowed.
 func usageAddsUp(tr *transcript) error {
-	for i := len(tr.chunks) - 1; i >= 0; i-- {
-		if u := tr.chunks[i].Usage; u != nil {
-			if u.TotalTokens != u.PromptTokens+u.CompletionTokens || u.CompletionTokens > 4 || u.PromptTokens == 0 {
-				return fmt.Errorf("usage counts %d + %d = %d, where 4 tokens were allowed", u.PromptTokens, u.CompletionTokens, u.TotalTokens)
-			}
-			return nil
-		}
+	if err := errors.Join(usageLast(tr), isThere(tr)); err != nil {
+		return err
 	}
-	return errors.New("there is no usage")
+	switch u := tr.chunks[len(tr.chunks)-1].Usage; {
+	case u.TotalTokens != u.PromptTokens+u.CompletionTokens, u.PromptTokens < 1:
+		return fmt.Errorf("usage counts %d + %d = %d", u.PromptTokens, u.CompletionTokens, u.TotalTokens)
+	case u.CompletionTokens > 4, u.CompletionTokens < 1 && strings.Join(tr.texts(), "") != "":
+		return fmt.Errorf("usage counts %d tokens of %q, where 4 were allowed", u.CompletionTokens, tr.texts())
+	}
+	return nil
+}
+
+// isThere expects a stream of anything at all.
+func isThere(tr *transcript) error {
+	if len(tr.chunks) == 0 {
+		return errors.New("there is no chunk")
+	}
+	return nil
 }
 
 func noUsage(tr *transcript) error {
@@ -151,18 +168,4 @@ func noUsage(tr *transcript) error {
 		}
 	}
 	return nil
-}
-
-// streamsToStop expects a stop text to end a stream that would have it.
-func streamsToStop(t *trial) error {
-	const prompt = `"The weather is never"`
-	_, stop, err := stopText(t, prompt)
-	if err != nil {
-		return err
-	}
-	tr, err := t.stream(`"prompt":` + prompt + `,"temperature":0,"max_tokens":16,"stop":` + quoted(stop))
-	if err == nil && strings.Contains(strings.Join(tr.texts(), "|"), stop) {
-		return fmt.Errorf("with the stop text %q, the text is %q", stop, tr.texts())
-	}
-	return err
 }
