@@ -19,7 +19,7 @@ type seen struct {
 	method, path string
 	header       http.Header
 	body         string
-	status       int // of a conforming answer, where the request was recorded
+	came         reply // the conforming answer, where the request was recorded
 }
 
 // reply is an answer, as a deviation may change it.
@@ -67,7 +67,8 @@ func (d deviant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	came := httptest.NewRecorder()
 	d.specgate.ServeHTTP(came, inner)
 	a := reply{came.Code, came.Header(), came.Body.String()}
-	if s.status = a.status; d.record != nil {
+	if d.record != nil {
+		s.came = reply{a.status, a.header.Clone(), a.body}
 		d.record(s)
 	}
 	if touched && d.answer != nil {

@@ -6,9 +6,11 @@ import (
 	"strings"
 )
 
-// deviations are those that are scripted, by the case that has to find them.
+// deviations are those that are scripted, by the case that has to find them. Where there are several, a comma
+// and how the rule is broken stand behind the case.
 var deviations = gather(modelDeviations, promptDeviations, samplingDeviations, logprobsDeviations, choiceDeviations,
-	echoDeviations, streamDeviations, answerDeviations, errorDeviations, headerDeviations, robustnessDeviations)
+	echoDeviations, streamDeviations, answerDeviations, errorDeviations, headerDeviations, robustnessDeviations,
+	furtherSampling, furtherLogprobs, furtherStreams, furtherHeaders)
 
 type scripts map[string]func() deviation
 
