@@ -16,7 +16,7 @@ func (s *Suite) choiceCases() []Case {
 		required("choices/n-of-one", "n of 1 is one completion.", askedField+"n/default", answered(`"prompt":"There is a garden","n":1,"max_tokens":2`, choices(1))),
 		required("choices/prompts-times-n", "Each prompt has n choices, in the order prompt × n + choice.", index, answered(`"prompt":["There is fish","There is bread"],"n":2,"max_tokens":2`, choices(4))),
 		required("choices/belong", "With n, the choices of a prompt stand side by side.", index, belong),
-		quality("choices/differ", "The choices of a prompt differ.", askedField+"n/description", answered(`"prompt":"The weather in Norhaven is","n":4,"max_tokens":16,"temperature":1.5`, func(c *gen.Completion) error {
+		quality("choices/differ", "The choices of a prompt differ.", askedField+"n/description", answered(`"prompt":"The weather in Norhaven is","n":4,"max_tokens":16,"temperature":1.5`, choices(4), func(c *gen.Completion) error {
 			if all := textsOf(c); len(slices.Compact(slices.Clone(all))) == 1 {
 				return fmt.Errorf("all %d are %q", len(all), all[0])
 			}

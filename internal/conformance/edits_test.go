@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/specgate/specgate/gen"
@@ -22,26 +23,41 @@ func edit(change func(object)) func(*reply) {
 }
 
 // chunks changes the list of what comes: of a whole answer, which is one, or of the events before [DONE].
+// Where it changes nothing, not a byte is another.
 func chunks(change func([]object) []object) func(*reply) {
 	return func(a *reply) {
-		if !strings.HasPrefix(a.header.Get("Content-Type"), "text/event-stream") {
-			if whole, ok := decoded(a.body); ok {
-				a.body = encoded(change([]object{whole})[0])
-			}
+		frame := func(all []object) string { return encoded(all[0]) }
+		if isStream(*a) {
+			frame = events
+		}
+		all := objects(a.body)
+		if len(all) == 0 {
 			return
 		}
-		var all []object
-		for event := range strings.SplitSeq(a.body, "\n\n") {
-			if chunk, ok := decoded(strings.TrimPrefix(event, "data: ")); ok {
-				all = append(all, chunk)
-			}
+		before := frame(all)
+		if after := frame(change(all)); after != before {
+			a.body = after
 		}
-		var out strings.Builder
-		for _, chunk := range change(all) {
-			out.WriteString("data: " + encoded(chunk) + "\n\n")
-		}
-		a.body = out.String() + "data: [DONE]\n\n"
 	}
+}
+
+// objects are those of an answer, or of the events of a stream.
+func objects(body string) []object {
+	var all []object
+	for event := range strings.SplitSeq(body, "\n\n") {
+		if o, ok := decoded(strings.TrimPrefix(event, "data: ")); ok {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func events(all []object) string {
+	var out strings.Builder
+	for _, chunk := range all {
+		out.WriteString("data: " + encoded(chunk) + "\n\n")
+	}
+	return out.String() + "data: [DONE]\n\n"
 }
 
 func decoded(text string) (o object, ok bool) {
@@ -104,12 +120,9 @@ func nullFirst(name string) func(*reply) {
 func fewerTops(left int) func(*reply) {
 	return logprobs(func(l object) {
 		tops, _ := l["top_logprobs"].([]any)
-		for _, top := range tops {
-			for token := range top.(object) {
-				if len(top.(object)) > left {
-					delete(top.(object), token)
-				}
-			}
+		for _, item := range tops {
+			top, _ := item.(object)
+			maps.DeleteFunc(top, func(string, any) bool { return len(top) > left })
 		}
 	})
 }

@@ -11,12 +11,60 @@ import (
 	"github.com/specgate/specgate/internal/contract"
 )
 
-// accepted is a request that keeps the contract: it is answered, as a whole or as a stream.
-func accepted(fields string) func(*trial) error {
+// accepted is a request that keeps the contract: it is answered, as a whole or as a stream, with a choice for
+// each prompt and each of n.
+func accepted(fields string, header ...string) func(*trial) error {
 	return func(t *trial) error {
-		_, err := t.ask(fields)
+		x, err := t.ask(fields, header...)
+		if err != nil {
+			return err
+		}
+		return t.suite.hasChoices(x)
+	}
+}
+
+// inFull expects what was sent to be answered with as many choices as it asks for, where nothing is wrong with
+// the answer otherwise.
+func (s *Suite) inFull(x *Exchange, err error) error {
+	if err := orElse(err, x.mustBe(http.StatusOK)); err != nil {
 		return err
 	}
+	return s.hasChoices(x)
+}
+
+// hasChoices expects as many choices as were asked for.
+func (s *Suite) hasChoices(x *Exchange) error {
+	want := asksFor(x.Body)
+	if !asksForStream(x.Body) {
+		var c gen.Completion
+		if err := json.Unmarshal(x.Got, &c); err != nil {
+			return fmt.Errorf("the answer cannot be read: %w", err)
+		}
+		return choices(want)(&c)
+	}
+	tr, err := s.read(x.Got)
+	if err == nil && len(tr.choices()) != want {
+		return fmt.Errorf("%d choices came instead of %d", len(tr.choices()), want)
+	}
+	return err
+}
+
+// asksFor is how many choices a request asks for.
+func asksFor(body []byte) int {
+	var sent struct {
+		Prompt json.RawMessage
+		N      *float64
+	}
+	_ = json.Unmarshal(body, &sent) // what is encoded asks for one
+	prompts, each := 1, 1
+	var list []json.RawMessage
+	if json.Unmarshal(sent.Prompt, &list) == nil && list != nil && (len(list) == 0 || list[0][0] == '"' || list[0][0] == '[') {
+		prompts = len(list)
+	}
+	if sent.N != nil {
+		each = int(*sent.N)
+	}
+	return prompts * each
 }
 
 // answered is a completion that some checks hold of.
@@ -168,8 +216,8 @@ func usage(says string, holds func(u *gen.CompletionUsage) bool) func(*gen.Compl
 // one is the only choice.
 func one(check func(gen.CompletionChoice) error) func(*gen.Completion) error {
 	return func(c *gen.Completion) error {
-		if len(c.Choices) != 1 {
-			return fmt.Errorf("%d choices came instead of 1", len(c.Choices))
+		if err := choices(1)(c); err != nil {
+			return err
 		}
 		return check(c.Choices[0])
 	}

@@ -34,7 +34,7 @@ func (s *Suite) limitCases() []Case {
 		if s.keeps(past) || !s.keeps(at) { // another branch takes it
 			continue
 		}
-		c := required("limits/"+e.id+"-at", e.says(e.at)+" is within its limit.", e.pointer, answeredInFull(at))
+		c := required("limits/"+e.id+"-at", e.says(e.at)+" is within its limit.", e.pointer, accepted(at))
 		if c.late = len(at) > manyBytes; c.late || e.id == "n-maximum" {
 			c.try = orFewer(c.try)
 		}
@@ -58,29 +58,6 @@ func (e edge) says(value string) string {
 		return fmt.Sprintf("a %s of %d items", e.field, strings.Count(value, ",")+1)
 	}
 	return e.field + " " + value
-}
-
-// answeredInFull is a request that keeps the contract, and gets a choice for each prompt and each of n.
-func answeredInFull(fields string) func(*trial) error {
-	return answered(fields, choices(asksFor(fields)))
-}
-
-// asksFor is how many choices fields ask for.
-func asksFor(fields string) int {
-	var sent struct {
-		Prompt json.RawMessage
-		N      *int
-	}
-	_ = json.Unmarshal([]byte("{"+fields+"}"), &sent) // the contract keeps what is sent readable
-	prompts, each := 1, 1
-	var list []json.RawMessage
-	if json.Unmarshal(sent.Prompt, &list) == nil && list != nil && (len(list) == 0 || list[0][0] == '"' || list[0][0] == '[') {
-		prompts = len(list)
-	}
-	if sent.N != nil {
-		each = *sent.N
-	}
-	return prompts * each
 }
 
 // orFewer is for requests of so many choices that a backend may admit fewer, as the contract says of the

@@ -3,7 +3,6 @@ package conformance
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/specgate/specgate/gen"
 )
@@ -80,7 +79,10 @@ func variants(t *trial, fields string, each []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, strings.Join(texts, "\x00"))
+		if len(texts) != 1 {
+			return nil, fmt.Errorf("%d choices came instead of 1", len(texts))
+		}
+		all = append(all, texts[0])
 	}
 	return all, nil
 }
