@@ -1,0 +1,89 @@
+package conformance_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/specgate/specgate/gen"
+	"github.com/specgate/specgate/internal/conformance"
+)
+
+// What the contract leaves open is held against nobody: as real endpoints do it.
+func TestWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for name, d := range allowed() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			touched := b.touched(d)
+			if len(touched) == 0 {
+				t.Fatal("nothing is touched")
+			}
+			for _, result := range b.run(t, deviant{specgate: b.specgate, deviation: d}, touched...) {
+				if result.Verdict != conformance.Holds && result.Case.Level == conformance.Required {
+					t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+				}
+			}
+		})
+	}
+}
+
+func allowed() map[string]deviation {
+	all := map[string]deviation{
+		"texts that vary":                                {when: both(about(`"temperature":0`), about(`"max_tokens":16`)), ask: vary()},
+		"no likely tokens where none is asked for":       {when: about(`"logprobs":0`), answer: noList("top_logprobs")},
+		"null for likely tokens where none is asked for": {when: about(`"logprobs":0`), answer: nullFirst("top_logprobs")},
+		"answers in gzip": {when: func(s *seen) bool { return strings.Contains(s.header.Get("Accept-Encoding"), "gzip") }, answer: func(a *reply) {
+			a.header.Set("Content-Encoding", "gzip")
+			a.body = zipped(a.body)
+		}},
+		"an encoding that is none": {when: about("Zip it up"), answer: header("Content-Encoding", "identity")},
+	}
+	for name, answer := range map[string]func(*reply){
+		"comments":                  only(isStream, swap(`(?m)^data:`, ": ping\ndata:")),
+		"no space behind the colon": only(isStream, swap(`(?m)^data: `, "data:")),
+		"letters of a type":         only(isJSON, header("Content-Type", "Application/JSON; charset=utf-8")),
+		"usage of null":             chunks(usageOfNull),
+		"a key more":                edit(func(o object) { o["service_tier"] = nil }),
+		"another wording":           only(of(422), swap("should", "must")),
+		"another byte": violation(func(v *gen.Violation) {
+			if v.Type == "json_invalid" {
+				v.Loc[1] = 0
+			}
+		}),
+		"a token more that is likely": logprobs(func(l object) { eachTop(l, 2, func(top object) { top["sampled"] = -9.5 }) }),
+	} {
+		all[name] = deviation{when: changed(answer), answer: answer}
+	}
+	return all
+}
+
+// vary gives a text that is another each time.
+func vary() func(*seen) {
+	seed := 0
+	return func(s *seen) {
+		seed++
+		set("temperature", "2")(s)
+		set("seed", strconv.Itoa(seed))(s)
+	}
+}
+
+// eachTop does something to the likeliest tokens at each position, where so many were asked for.
+func eachTop(l object, asked int, do func(object)) {
+	tops, _ := l["top_logprobs"].([]any)
+	for _, item := range tops {
+		if top, _ := item.(object); len(top) == asked {
+			do(top)
+		}
+	}
+}
+
+func usageOfNull(all []object) []object {
+	for _, chunk := range all {
+		if _, there := chunk["usage"]; !there && chunk["choices"] != nil {
+			chunk["usage"] = nil
+		}
+	}
+	return all
+}
