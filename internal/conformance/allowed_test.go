@@ -34,6 +34,8 @@ func allowed() map[string]deviation {
 		"texts that vary":                                {when: both(about(`"temperature":0`), about(`"max_tokens":16`)), ask: vary()},
 		"no likely tokens where none is asked for":       {when: about(`"logprobs":0`), answer: noList("top_logprobs")},
 		"null for likely tokens where none is asked for": {when: about(`"logprobs":0`), answer: nullFirst("top_logprobs")},
+		"a text that repeats itself":                     {when: about("The town is called"), answer: says("abXcdXabX", "")},
+		"a token that is certain":                        {when: about("In July you give"), answer: logprobs(func(l object) { l["token_logprobs"].([]any)[0] = 0 })},
 		"answers in gzip": {when: func(s *seen) bool { return strings.Contains(s.header.Get("Accept-Encoding"), "gzip") }, answer: func(a *reply) {
 			a.header.Set("Content-Encoding", "gzip")
 			a.body = zipped(a.body)

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,66 +11,76 @@ import (
 
 // Of many rules there is more than one way to break them: behind the id of a case and a comma stands how.
 
-var furtherSampling = scripts{
-	"sampling/stop-text, too early":        on(both(about("The old man who"), withField("stop")), nil, choice(cutText)),
-	"sampling/stop-text, another text":     on(both(about("The old man who"), withField("stop")), nil, choiceWith("text", "another")),
-	"sampling/stop-text, two choices":      on(both(about("The old man who"), withField("stop")), nil, anotherChoice),
-	"sampling/stop-list, the first alone":  asks("The town is called", stopAt(0)),
-	"sampling/stop-list, none":             asks("The town is called", set("stop", "")),
-	"sampling/stop-list, nothing to stop":  changes("The town is called", choiceWith("text", "Ant")),
-	"sampling/stop-reason, none":           changes("The train leaves at", choiceWith("text", "")),
-	"sampling/max-tokens, no usage":        changes("ninety-two", noUsage),
-	"sampling/max-tokens-zero, two":        changes("There is nothing", anotherChoice),
-	"sampling/finish-length, two":          changes("There was a small", anotherChoice),
-	"streaming/stop, too early":            on(both(about("The weather is never"), withField("stop")), nil, choice(cutText)),
-	"streaming/stop, another text":         on(both(about("The weather is never"), withField("stop")), nil, choiceWith("text", "a")),
-	"sampling/suffix, no model":            changes("def add", status(404)),
-	"choices/belong, two":                  on(both(about("One, two, three,"), withField("n")), set("n", ""), nil),
-	"choices/usage, none":                  changes("how you make soup", noUsage),
-	"choices/usage, too many":              changes("how you make soup", counting(9, 9)),
-	"choices/usage-of-prompts, none":       changes("The ferry comes to", noUsage),
-	"choices/best-of-usage, none":          changes("how you make cheese", noUsage),
-	"choices/prompts-times-n, one index":   changes("There is fish", choiceWith("index", 0)),
-	"choices/n, another order":             changes("There is a market", edit(reversed)),
-	"prompts/own-choice, one":              on(both(about("In the morning the"), about("On Monday four")), set("prompt", `"In the morning the"`), nil),
-	"prompts/own-choice, two":              on(both(about("In the morning the"), not(about("On Monday four"))), set("n", `2`), nil),
-	"prompts/token-count, none":            changes("[66,66,67,67]", noUsage),
-	"robustness/escapes, no usage":         changes("u005a", noUsage),
-	"robustness/after, let in":             changes(`"what":"ever`, take),
-	"robustness/after, another fault":      changes(`"what":"ever`, violation(anotherType)),
-	"robustness/after, no completion":      changes("And after that", swap(`"choices"`, `"choice"`)),
-	"robustness/after, nothing":            changes("And after that", func(a *reply) { a.body = "" }),
-	"robustness/gzip-malformed, another":   changes("Unzipped", status(422)),
-	"robustness/chunked, malformed":        changes("Piece by piece", status(400)),
-	"answers/model, none is listed":        on(func(s *seen) bool { return strings.Contains(s.body, `My name is"`) }, nil, swap(`"model":"[^"]*"`, `"model":"listed"`)),
-	"answers/created, in milliseconds":     changes("The time is", swap(`"created":(\d+)`, `"created":${1}000`)),
-	"echo/text, two":                       changes("The radio is for", anotherChoice),
-	"echo/texts, the second alone":         changes("The stove is for", secondText),
-	"echo/scored-usage, none":              changes("The saw is for", noUsage),
-	"echo/consistent, none is generated":   on(both(about("The tools are on"), about(`"max_tokens":4`)), nil, choiceWith("logprobs", nil)),
-	"echo/consistent, no score":            on(both(about("The tools are on"), about(`"max_tokens":4`)), nil, noList("token_logprobs")),
-	"echo/consistent, nothing is scored":   on(both(about("The tools are on"), about(`"max_tokens":0`)), nil, noList("token_logprobs")),
-	"echo/consistent, no logprobs":         on(both(about("The tools are on"), about(`"max_tokens":0`)), nil, choiceWith("logprobs", nil)),
-	"echo/scored, no logprobs":             changes("The sky is blue", choiceWith("logprobs", nil)),
-	"echo/scored, another text":            changes("The sky is blue", choiceWith("text", "another")),
-	"echo/scored-first, none":              changes("The sea is too cold", noList("token_logprobs")),
-	"echo/scored-first, all":               changes("The sea is too cold", logprobs(func(l object) { l["token_logprobs"] = []any{nil, nil, nil} })),
-	"echo/offsets, none":                   changes("has six tables", noList("text_offset")),
-	"echo/offsets, in bytes":               changes("has six tables", logprobs(inBytes)),
-	"errors/secret, another status":        changes("xyzzy", status(400)),
-	"errors/all, one too many":             changes("All wrong", violations(func(all []gen.Violation) []gen.Violation { return append(all, all[0]) })),
-	"errors/all, another order":            changes("All wrong", violations(backwards)),
-	"errors/first, another place":          changes("First things first", placed("body", "echo")),
-	"errors/first, another message":        changes("First things first", violation(func(v *gen.Violation) { v.Msg = "another" })),
-	"errors/cut, no place":                 cut(placed("body")),
-	"errors/cut, too far":                  cut(placed("body", 1<<20)),
-	"errors/cut, before the body":          cut(placed("body", -1)),
-	"errors/cut, elsewhere":                cut(placed("header", 3)),
-	"errors/cut, a key":                    cut(placed("body", "prompt")),
-	"prompts/mixed, a text for a position": changes(`["The tea",66]`, placed("body", "prompt", "1")),
-	"prompts/mixed, another position":      changes(`["The tea",66]`, placed("body", "prompt", 0)),
-	"prompts/mixed, the whole":             changes(`["The tea",66]`, placed("body", "prompt")),
-	"prompts/number, another type":         changes(`"prompt":5}`, violation(anotherType)),
+var furtherAnswers = scripts{
+	"sampling/stop-text, too early":         on(both(about("The old man who"), withField("stop")), nil, choice(cutText)),
+	"sampling/stop-text, another text":      on(both(about("The old man who"), withField("stop")), nil, choiceWith("text", "another")),
+	"sampling/stop-text, two choices":       on(both(about("The old man who"), withField("stop")), nil, anotherChoice),
+	"sampling/stop-text, another each time": changes("The old man who", says("one two three four", "there are some more", "another text")),
+	"sampling/stop-list, the first alone":   asks("The town is called", stopAt(0)),
+	"sampling/stop-list, none":              asks("The town is called", set("stop", "")),
+	"sampling/stop-list, nothing to stop":   changes("The town is called", choiceWith("text", "Ant")),
+	"sampling/stop-reason, none":            changes("The train leaves at", choiceWith("text", "")),
+	"sampling/max-tokens, no usage":         changes("ninety-two", noUsage),
+	"sampling/max-tokens-zero, two":         changes("There is nothing", anotherChoice),
+	"sampling/finish-length, two":           changes("There was a small", anotherChoice),
+	"streaming/stop, too early":             on(both(about("The weather is never"), withField("stop")), nil, choice(cutText)),
+	"streaming/stop, another text":          on(both(about("The weather is never"), withField("stop")), nil, choiceWith("text", "a")),
+	"sampling/suffix, no model":             changes("def add", status(404)),
+	"choices/belong, two":                   on(both(about("One, two, three,"), withField("n")), set("n", ""), nil),
+	"choices/usage, none":                   changes("how you make soup", noUsage),
+	"choices/usage, too many":               changes("how you make soup", counting(9, 9)),
+	"choices/usage-of-prompts, none":        changes("The ferry comes to", noUsage),
+	"choices/best-of-usage, none":           changes("how you make cheese", noUsage),
+	"choices/prompts-times-n, one index":    changes("There is fish", choiceWith("index", 0)),
+	"choices/n, another order":              changes("There is a market", edit(reversed)),
+	"prompts/own-choice, one":               on(both(about("In the morning the"), about("On Monday four")), set("prompt", `"In the morning the"`), nil),
+	"prompts/own-choice, two":               on(both(about("In the morning the"), not(about("On Monday four"))), set("n", `2`), nil),
+	"prompts/token-count, none":             changes("[66,66,67,67]", noUsage),
+	"robustness/escapes, no usage":          changes("u005a", noUsage),
+	"robustness/after, let in":              changes(`"what":"ever`, take),
+	"robustness/after, another fault":       changes(`"what":"ever`, violation(anotherType)),
+	"robustness/after, no completion":       changes("And after that", swap(`"choices"`, `"choice"`)),
+	"robustness/after, nothing":             changes("And after that", func(a *reply) { a.body = "" }),
+	"robustness/gzip-malformed, another":    changes("Unzipped", status(422)),
+	"robustness/chunked, malformed":         changes("Piece by piece", status(400)),
+	"answers/model, none is listed":         on(func(s *seen) bool { return strings.Contains(s.body, `My name is"`) }, nil, swap(`"model":"[^"]*"`, `"model":"listed"`)),
+	"answers/created, in milliseconds":      changes("The time is", swap(`"created":(\d+)`, `"created":${1}000`)),
+	"echo/text, two":                        changes("The radio is for", anotherChoice),
+	"echo/texts, the second alone":          changes("The stove is for", secondText),
+	"echo/scored-usage, none":               changes("The saw is for", noUsage),
+	"echo/consistent, none is generated":    on(both(about("The tools are on"), about(`"max_tokens":4`)), nil, choiceWith("logprobs", nil)),
+	"echo/consistent, no score":             on(both(about("The tools are on"), about(`"max_tokens":4`)), nil, noList("token_logprobs")),
+	"echo/consistent, nothing is scored":    on(both(about("The tools are on"), about(`"max_tokens":0`)), nil, noList("token_logprobs")),
+	"echo/consistent, no logprobs":          on(both(about("The tools are on"), about(`"max_tokens":0`)), nil, choiceWith("logprobs", nil)),
+	"echo/scored, no logprobs":              changes("The sky is blue", choiceWith("logprobs", nil)),
+	"echo/scored, another text":             changes("The sky is blue", choiceWith("text", "another")),
+	"echo/scored-first, none":               changes("The sea is too cold", noList("token_logprobs")),
+	"echo/scored-first, all":                changes("The sea is too cold", logprobs(func(l object) { l["token_logprobs"] = []any{nil, nil, nil} })),
+	"echo/offsets, none":                    changes("has six tables", noList("text_offset")),
+	"echo/offsets, from behind":             changes("has six tables", logprobs(shifted)),
+	"errors/first, another code":            changes("First things first", swap(`"code":"string_type"`, `"code":"float_type"`)),
+	"errors/first, no code":                 changes("First things first", swap(`"code":"string_type"`, `"code":null`)),
+	"errors/first, another param":           changes("First things first", swap(`"param":"[^"]*"`, `"param":"top_p"`)),
+	"choices/belong, the first":             belonging(0),
+	"choices/belong, the second":            belonging(1),
+	"choices/belong, the third":             belonging(2),
+	"choices/belong, the fourth":            belonging(3),
+	"choices/belong, one":                   on(both(about("One, two, three,"), not(withField("n"))), set("prompt", `"One, two, three,"`), nil),
+	"echo/offsets, in bytes":                changes("has six tables", logprobs(inBytes)),
+	"errors/secret, another status":         changes("xyzzy", status(400)),
+	"errors/all, one too many":              changes("All wrong", violations(func(all []gen.Violation) []gen.Violation { return append(all, all[0]) })),
+	"errors/all, another order":             changes("All wrong", violations(backwards)),
+	"errors/first, another place":           changes("First things first", placed("body", "echo")),
+	"errors/first, another message":         changes("First things first", violation(func(v *gen.Violation) { v.Msg = "another" })),
+	"errors/cut, no place":                  cut(placed("body")),
+	"errors/cut, too far":                   cut(placed("body", 1<<20)),
+	"errors/cut, before the body":           cut(placed("body", -1)),
+	"errors/cut, elsewhere":                 cut(placed("header", 3)),
+	"errors/cut, a key":                     cut(placed("body", "prompt")),
+	"prompts/mixed, a text for a position":  changes(`["The tea",66]`, placed("body", "prompt", "1")),
+	"prompts/mixed, another position":       changes(`["The tea",66]`, placed("body", "prompt", 0)),
+	"prompts/mixed, the whole":              changes(`["The tea",66]`, placed("body", "prompt")),
+	"prompts/number, another type":          changes(`"prompt":5}`, violation(anotherType)),
 }
 
 func cut(answer func(*reply)) func() deviation {
@@ -102,6 +113,15 @@ func reversed(answer object) {
 	slices.Reverse(list)
 }
 
+// says gives texts, each in its turn.
+func says(texts ...string) func(*reply) {
+	n := 0
+	return func(a *reply) {
+		choiceWith("text", texts[n%len(texts)])(a)
+		n++
+	}
+}
+
 // stopAt leaves one of several stop texts.
 func stopAt(i int) func(*seen) {
 	return func(s *seen) {
@@ -110,6 +130,26 @@ func stopAt(i int) func(*seen) {
 			set("stop", `"`+strings.Trim(list[i], `"`)+`"`)(s)
 		}
 	}
+}
+
+// belonging gives one of four choices the text of the other prompt.
+func belonging(i int) func() deviation {
+	return on(both(about("One, two, three,"), withField("n")), nil, edit(func(answer object) {
+		all := choicesOf(answer)
+		all[i]["text"] = all[(i+2)%4]["text"]
+	}))
+}
+
+// shifted counts offsets from somewhere else.
+func shifted(l object) {
+	for i, at := range l["text_offset"].([]any) {
+		n, _ := at.(json.Number).Int64()
+		l["text_offset"].([]any)[i] = n + 7
+	}
+}
+
+func oneMore(list string) func(object) {
+	return func(l object) { l[list] = append(l[list].([]any), l[list].([]any)[0]) }
 }
 
 // inBytes counts offsets as bytes.
@@ -136,6 +176,8 @@ var furtherLogprobs = scripts{
 	"logprobs/top, one is null":          changes("In June you give", nullFirst("top_logprobs")),
 	"logprobs/top, one of two":           changes("In June you give", fewerTops(1)),
 	"logprobs/top, none of two":          changes("In June you give", fewerTops(0)),
+	"logprobs/negative, one too many":    changes("In July you give", logprobs(oneMore("token_logprobs"))),
+	"logprobs/offsets, one too many":     changes("In May the first", logprobs(oneMore("text_offset"))),
 	"logprobs/negative, none":            changes("In July you give", noList("token_logprobs")),
 	"logprobs/negative, one is null":     changes("In July you give", nullFirst("token_logprobs")),
 	"logprobs/sampled, no scores":        changes("In August there are", noList("token_logprobs")),
@@ -159,6 +201,7 @@ var furtherStreams = scripts{
 	"streaming/content-type, none":             changes("The water is hot", func(a *reply) { a.header["Content-Type"] = []string{""} }),
 	"streaming/framing, two lines":             changes("The leaves are green", swap(`"model":`, "\ndata: \"model\":")),
 	"streaming/framing, CRLF":                  changes("The leaves are green", swap("\n", "\r\n")),
+	"streaming/framing, CR and an empty line":  changes("The leaves are green", swap("\n\n", "\r\n\n")),
 	"streaming/framing, CR":                    changes("The leaves are green", swap("\n", "\r")),
 	"streaming/framing, no empty line":         changes("The leaves are green", swapLast("\n\n", "\n")),
 	"streaming/framing, no end":                changes("The leaves are green", swapLast("\n\n", "")),

@@ -10,7 +10,7 @@ import (
 // and how the rule is broken stand behind the case.
 var deviations = gather(modelDeviations, promptDeviations, samplingDeviations, logprobsDeviations, choiceDeviations,
 	echoDeviations, streamDeviations, answerDeviations, errorDeviations, headerDeviations, robustnessDeviations,
-	furtherSampling, furtherLogprobs, furtherStreams, furtherHeaders)
+	furtherAnswers, furtherLogprobs, furtherStreams, furtherHeaders)
 
 type scripts map[string]func() deviation
 
