@@ -19,34 +19,33 @@ func accepted(fields string, header ...string) func(*trial) error {
 		if err != nil {
 			return err
 		}
-		return t.suite.hasChoices(x)
+		return x.hasChoices()
 	}
 }
 
 // inFull expects what was sent to be answered with as many choices as it asks for, where nothing is wrong with
 // the answer otherwise.
-func (s *Suite) inFull(x *Exchange, err error) error {
+func (x *Exchange) inFull(err error) error {
 	if err := orElse(err, x.mustBe(http.StatusOK)); err != nil {
 		return err
 	}
-	return s.hasChoices(x)
+	return x.hasChoices()
 }
 
 // hasChoices expects as many choices as were asked for.
-func (s *Suite) hasChoices(x *Exchange) error {
+func (x *Exchange) hasChoices() error {
 	want := asksFor(x.Body)
-	if !asksForStream(x.Body) {
-		var c gen.Completion
-		if err := json.Unmarshal(x.Got, &c); err != nil {
-			return fmt.Errorf("the answer cannot be read: %w", err)
+	if x.stream != nil {
+		if came := len(x.stream.choices()); came != want {
+			return fmt.Errorf("%d choices came instead of %d", came, want)
 		}
-		return choices(want)(&c)
+		return nil
 	}
-	tr, err := s.read(x.Got)
-	if err == nil && len(tr.choices()) != want {
-		return fmt.Errorf("%d choices came instead of %d", len(tr.choices()), want)
+	var c gen.Completion
+	if err := json.Unmarshal(x.Got, &c); err != nil {
+		return fmt.Errorf("the answer cannot be read: %w", err)
 	}
-	return err
+	return choices(want)(&c)
 }
 
 // asksFor is how many choices a request asks for.

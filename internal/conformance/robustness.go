@@ -24,7 +24,7 @@ func (s *Suite) robustnessCases() []Case {
 				return err
 			}
 			x, err := t.send(request{method: http.MethodPost, path: "/completions", body: text, length: -1})
-			return t.suite.inFull(x, err)
+			return x.inFull(err)
 		}),
 		required("robustness/large", "A body of one mebibyte is no large one.", body, accepted(`"prompt":"At large",`+few+`,"user":"`+strings.Repeat("user", 1<<18)+`"`)),
 		required("robustness/huge", "A body that is larger than anybody takes is refused before it is there.", errorAnswer+"ContentTooLarge", declaresTooMuch),
@@ -69,7 +69,7 @@ func zipped(t *trial) error {
 	_, _ = zip.Write([]byte(text)) // a buffer takes everything
 	_ = zip.Close()
 	x, err := t.completions(packed.String(), "Content-Encoding: gzip")
-	return t.suite.inFull(x, err)
+	return x.inFull(err)
 }
 
 // tooMuch is a length that no server takes a body of.
