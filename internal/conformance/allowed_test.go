@@ -36,6 +36,10 @@ func allowed() map[string]deviation {
 		"null for likely tokens where none is asked for": {when: about(`"logprobs":0`), answer: nullFirst("top_logprobs")},
 		"a text that repeats itself":                     {when: about("The town is called"), answer: says("abXcdXabX", "")},
 		"a token that is certain":                        {when: about("In July you give"), answer: logprobs(func(l object) { l["token_logprobs"].([]any)[0] = 0 })},
+		"a stream of no token": {when: about("The station is"), answer: func(a *reply) {
+			choiceWith("text", "")(a)
+			counting(4, 0)(a)
+		}},
 		"answers in gzip": {when: func(s *seen) bool { return strings.Contains(s.header.Get("Accept-Encoding"), "gzip") }, answer: func(a *reply) {
 			a.header.Set("Content-Encoding", "gzip")
 			a.body = zipped(a.body)
@@ -46,6 +50,7 @@ func allowed() map[string]deviation {
 		"comments":                  only(isStream, swap(`(?m)^data:`, ": ping\ndata:")),
 		"no space behind the colon": only(isStream, swap(`(?m)^data: `, "data:")),
 		"letters of a type":         only(isJSON, header("Content-Type", "Application/JSON; charset=utf-8")),
+		"a parameter that is none":  only(isJSON, header("Content-Type", "application/json; charset")),
 		"usage of null":             chunks(usageOfNull),
 		"a key more":                edit(func(o object) { o["service_tier"] = nil }),
 		"another wording":           only(of(422), swap("should", "must")),

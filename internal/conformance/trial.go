@@ -116,8 +116,8 @@ func (t *trial) texts(fields string) ([]string, error) {
 }
 
 // stream asks for a stream.
-func (t *trial) stream(fields string, header ...string) (*transcript, error) {
-	x, err := t.ask(fields+`,"stream":true`, header...)
+func (t *trial) stream(fields string) (*transcript, error) {
+	x, err := t.ask(fields + `,"stream":true`)
 	if err != nil {
 		return nil, err
 	}
