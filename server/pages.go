@@ -1,8 +1,7 @@
 package server
 
 import (
-	_ "embed"
-	"html"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -14,26 +13,21 @@ import (
 
 // The pages beside the contract's routes. They need no token.
 const (
-	pageHealth   = "/healthz"
-	pageReady    = "/readyz"
-	pageSpecYAML = "/openapi.yaml"
-	pageSpecJSON = "/openapi.json"
-	pageDocs     = "/docs"
-	pageMetrics  = "/metrics" // on the operations listener alone
+	pageHealth     = "/healthz"
+	pageReady      = "/readyz"
+	pageSpecYAML   = "/openapi.yaml"
+	pageSpecJSON   = "/openapi.json"
+	pageDocs       = "/docs"
+	pagePlayground = "/playground"
+	pageMetrics    = "/metrics" // on the operations listener alone
 )
-
-// docsPage shows the contract by Swagger UI. It is no template of html/template: reached by any code, that
-// has the linker keep every exported method of every library, a quarter of the binary.
-//
-//go:embed docs.html
-var docsPage string
 
 func isPage(route string) bool {
 	switch route {
 	case pageHealth, pageReady, pageSpecYAML, pageSpecJSON:
 		return true
 	default:
-		return strings.HasPrefix(route, pageDocs)
+		return strings.HasPrefix(route, pageDocs) || strings.HasPrefix(route, pagePlayground)
 	}
 }
 
@@ -43,18 +37,16 @@ func (s *Server) addPages(doc *openapi3.T, spec []byte) error {
 	if err != nil {
 		return err
 	}
-	docs := strings.ReplaceAll(docsPage, "$title", html.EscapeString(doc.Info.Title))
-	page := func(c echo.Context) error { return c.HTML(http.StatusOK, docs) }
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		s.echo.Add(method, pageHealth, s.healthy)
-		s.echo.Add(method, pageReady, s.ready)
-	}
+	s.addPage(pageHealth, s.healthy)
+	s.addPage(pageReady, s.ready)
 	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
 	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", asJSON) })
-	s.echo.GET(pageDocs, page)
-	s.echo.GET(pageDocs+"/", page)
-	s.echo.GET(pageDocs+"/*", orNotFound(http.StripPrefix(pageDocs+"/", statigz.FileServer(static.FS))))
-	return nil
+	swagger := orNotFound(http.StripPrefix(pageDocs+"/", statigz.FileServer(static.FS)))
+	s.addPage(pageDocs+"/*", guarded(policyDocs, swagger))
+	return errors.Join(
+		s.addFiles("docs", policyDocs, doc.Info.Title),
+		s.addFiles("playground", policyPlayground, doc.Info.Title),
+	)
 }
 
 // orNotFound serves pages that answer for themselves, but for those that they do not have.
@@ -76,9 +68,11 @@ type missing struct {
 }
 
 func (m *missing) WriteHeader(status int) {
-	if m.missed = status == http.StatusNotFound; !m.missed {
-		m.ResponseWriter.WriteHeader(status)
+	if m.missed = status == http.StatusNotFound; m.missed {
+		m.Header().Del("Content-Type") // of what is held back
+		return
 	}
+	m.ResponseWriter.WriteHeader(status)
 }
 
 func (m *missing) Write(p []byte) (int, error) {
