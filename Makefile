@@ -104,6 +104,15 @@ test-sdks: build ## Run OpenAI's SDKs and LangChain against the embedded model (
 	.ci/sdks setup
 	.ci/sdks run
 
+.PHONY: test-browser screenshots
+test-browser: build ## Run the tests of the playground and of /docs in Chromium (needs npm; installs Chromium on Debian)
+	.ci/browser setup
+	.ci/browser run
+
+screenshots: build ## Make the pictures of README.md anew (needs what test-browser needs)
+	.ci/browser setup
+	.ci/browser screenshots
+
 .PHONY: test-schemathesis test-recorded
 test-schemathesis: build ## Generate requests from the contract, and hold the gateway to it (needs Python, 60 MB)
 	.ci/schemathesis setup

@@ -28,6 +28,7 @@ export async function startBrowser() {
 // openPage opens a page and keeps what a test looks at in the end: {page, origin, asked, complaints}.
 export async function openPage(context, origin, path) {
   const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
   const seen = { page, origin, asked: [], complaints: [] };
   page.on('request', (request) => seen.asked.push(request.url()));
   page.on('pageerror', (error) => seen.complaints.push(`error: ${error.message}`));

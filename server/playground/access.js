@@ -56,7 +56,7 @@ export function promptField(field) {
     input, parts: [mode.element, input],
     read: () => (isJSON() ? input.value.trim() || undefined : JSON.stringify(input.value)),
     problem: () => (isJSON() && input.value.trim() !== '' ? notJSON(input.value) : ''),
-  });
+  }, true);
 }
 
 function textOf(json) {

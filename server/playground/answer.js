@@ -94,11 +94,13 @@ export function figures({ usage, times, streamed, headers, tokens }) {
     ['first token', streamed && times.first !== null ? duration(times.first) : null],
     ['total time', duration(times.total)],
     ['tokens a second', rate === null ? null : rate.toFixed(rate < 100 ? 1 : 0)],
-    ['x-request-id', headers?.get('x-request-id')],
-    ['upstream', headers?.get('x-specgate-upstream')],
   ];
-  return el('dl', { class: 'figures' }, ...rows.filter(([, value]) => value != null)
-    .map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, String(value)))));
+  const facts = ['x-request-id', 'x-specgate-upstream'].map((name) => headers.get(name) && `${name} ${headers.get(name)}`).filter(Boolean);
+  return [
+    el('dl', { class: 'figures' }, ...rows.filter(([, value]) => value != null)
+      .map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, String(value))))),
+    el('p', { class: 'facts' }, facts.join(' · ')),
+  ];
 }
 
 export const duration = (ms) => (ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(2)} s`);

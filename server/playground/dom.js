@@ -19,7 +19,7 @@ export function prose(text) {
   return text.trim().split('`').map((part, i) => (i % 2 ? el('code', {}, part) : part.replace(/\s+/g, ' ')));
 }
 
-export const firstSentence = (text) => /^[\s\S]*?[.:](?=\s|$)/.exec(text.trim())?.[0].replace(/:$/, '.') ?? text;
+export const firstSentence = (text) => /^[\s\S]*?\.(?=\s|$)/.exec(text.trim())?.[0] ?? text;
 
 // copyButton copies what text() says. Browsers give no clipboard to pages that came over plain HTTP from another
 // machine; there it says so.

@@ -19,8 +19,8 @@ export function single(field, { input, parts, read, problem }, short) {
   const help = el('p', { class: 'help', id: `${input.id}-help` }, ...prose(short ? firstSentence(field.description) : field.description));
   const told = [hint, help].filter((part) => part.textContent).map((part) => part.id);
   const nothing = field.nullable && field.kind !== 'choice' && !field.required ? nullButton(field, input) : null;
-  const element = el('div', { class: `field ${field.kind}`, 'data-field': field.name },
-    el('div', { class: 'label' }, el('label', { for: input.id }, field.label ?? field.name), hint, nothing),
+  const element = el('div', { class: 'field', 'data-field': field.name },
+    el('div', { class: 'label' }, el('label', { for: input.id, class: !field.label && 'name' }, field.label ?? field.name), hint, nothing),
     ...parts, fault, help.textContent ? help : null);
   const describe = (...ids) => (ids.length ? input.setAttribute('aria-describedby', ids.join(' ')) : input.removeAttribute('aria-describedby'));
   const show = (message) => {

@@ -88,7 +88,7 @@ async function exchange(request, signal) {
     if (!signal.aborted) report(problem, error, { form, token });
   }
   if (running.signal !== signal) return; // another request has the page
-  if (came.headers) numbers.replaceChildren(figures({ ...came, times: time.read(), tokens: shown.tokens() }));
+  if (came.headers) numbers.replaceChildren(...figures({ ...came, times: time.read(), tokens: shown.tokens() }));
   status.textContent = ended;
 }
 

@@ -77,7 +77,8 @@ function hintOf(schema, branches) {
     span(s.minItems, s.maxItems, {}, 'item'),
   ]);
   const fallback = schema.default === undefined ? null : `default ${JSON.stringify(schema.default)}`;
-  return [...new Set([...limits, fallback].filter(Boolean))].join(' · ');
+  const said = [...new Set([...limits, fallback].filter(Boolean))];
+  return said.join(' · ') || (/integer|number/.test(schema.type) ? schema.type : '');
 }
 
 function span(least, most, { exclusiveMinimum, exclusiveMaximum }, unit) {

@@ -39,6 +39,7 @@ export function tipFor(root) {
 // put places it below the token, above where there is no room, and within the window.
 function put(tip, element) {
   const token = element.getClientRects()[0];
+  tip.style.left = '0'; // for all the width that it may have
   const { offsetWidth: width, offsetHeight: height } = tip;
   const below = token.bottom + height < innerHeight || token.top < height;
   tip.style.left = `${Math.max(8, Math.min(token.left, innerWidth - width - 8))}px`;
