@@ -165,8 +165,9 @@ test('everything can be done by keyboard', async () => {
   };
   await tabTo('Token');
   await it.page.keyboard.type(token);
-  await tabTo('Model');
+  await it.page.keyboard.press('Enter');
   await it.page.waitForFunction(() => document.querySelector('#status').textContent === 'Models listed.');
+  await tabTo('Model');
   await tabTo('Prompt');
   await it.page.keyboard.press('Control+a');
   await it.page.keyboard.type('The mill');

@@ -54,7 +54,7 @@ test('a malformed header is shown at its field', async () => {
   await it.close();
 });
 
-test('a field of a field, and one that has no control', async () => {
+test('a violation that no field has is told all the same', async () => {
   const it = await open();
   await it.openGroups();
   await it.field('Further fields').fill('{"stream": true, "stream": false}');
@@ -68,11 +68,13 @@ test('what is no value is told before it is sent', async () => {
   await it.openGroups();
   await it.field('logit_bias').fill('{"1": }');
   await it.field('Further fields').fill('[1]');
+  await it.field('OpenAI-Project').fill('proj_ä');
   const before = it.asked.length;
   assert.equal(await it.send(), 'Not sent.');
   assert.equal(it.asked.length, before);
   assert.match(await it.of('logit_bias').locator('.fault').textContent(), /not JSON/);
   assert.match(await it.of('').locator('.fault').textContent(), /object/);
+  assert.match(await it.of('OpenAI-Project').locator('.fault').textContent(), /ASCII/);
   await it.close();
 });
 

@@ -2,12 +2,20 @@
 import { notJSON } from './controls.js';
 import { el } from './dom.js';
 import { nextId, single } from './field.js';
+import { notHeader } from './request.js';
 
 // tokenField holds the token, which is nowhere but in this field while the page is open.
 export function tokenField(changed) {
-  const input = el('input', { id: nextId(), type: 'password', autocomplete: 'off', spellcheck: 'false', placeholder: 'sg-…', change: changed });
+  const enter = (event) => {
+    if (event.key !== 'Enter' || event.ctrlKey || event.metaKey) return;
+    event.preventDefault(); // there is no request to run yet
+    changed();
+  };
+  const input = el('input', {
+    id: nextId(), type: 'password', autocomplete: 'off', spellcheck: 'false', placeholder: 'sg-…', change: changed, keydown: enter,
+  });
   const field = { name: 'token', label: 'Token', hint: 'kept in memory alone', description: '' };
-  return single(field, { input, parts: [input], read: () => undefined, problem: () => '' });
+  return single(field, { input, parts: [input], read: () => undefined, problem: () => notHeader(input.value) });
 }
 
 const another = ' another'; // no id that a list could have

@@ -2,6 +2,7 @@
 import { modelField, promptField } from './access.js';
 import { el } from './dom.js';
 import { fieldOf, others } from './field.js';
+import { notHeader } from './request.js';
 
 const common = ['max_tokens', 'temperature', 'n', 'logprobs'];
 const groups = {
@@ -20,7 +21,7 @@ export function formOf(contract, { basics, more }) {
   const short = common.filter((name) => declared.has(name)).map((name) => fieldOf(declared.get(name), { short: true }));
   basics.append(model.element, prompt.element, el('div', { class: 'grid' }, ...short.map((field) => field.element)));
 
-  const headers = contract.headers.map((field) => fieldOf(field));
+  const headers = contract.headers.map(headerOf);
   const placed = new Set([...apart, ...common, ...Object.values(groups).flat()]);
   const further = contract.closed ? null : others();
   const left = contract.fields.filter((field) => !placed.has(field.name)).map((field) => fieldOf(field));
@@ -33,6 +34,12 @@ export function formOf(contract, { basics, more }) {
   includeUsage(grouped);
   const body = [model, prompt, ...short, ...grouped.flatMap(([, fields]) => fields).filter((field) => !headers.includes(field) && field !== further)];
   return { model, headers, body, further, all: [...body, ...headers, ...(further ? [further] : [])] };
+}
+
+function headerOf(field) {
+  const made = fieldOf(field);
+  const problem = () => notHeader(made.input.value);
+  return Object.assign(made, { faults: () => (problem() ? [[made, problem()]] : []) });
 }
 
 // A stream says what it used only where it is asked to, and this page shows it.

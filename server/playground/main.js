@@ -37,7 +37,7 @@ async function start() {
 // listModels asks for the models of a token, whenever there is another.
 async function listModels() {
   token.clear();
-  if (token.input.value === '') return;
+  if (token.input.value === '' || token.faults().length) return;
   try {
     form.model.list(await models(token.input.value, requestOf(form, false).headers));
     status.textContent = 'Models listed.';
@@ -50,11 +50,12 @@ async function listModels() {
 // send asks once. What is running ends first.
 async function send(streamed, shown) {
   running?.abort();
-  form.all.concat(token).forEach((field) => field.clear());
+  const fields = [token, ...form.all];
+  fields.forEach((field) => field.clear());
   shown.choose(streamed);
   [problem, answer, numbers].forEach((place) => place.replaceChildren());
   hideTip();
-  const faults = form.all.flatMap((field) => field.faults());
+  const faults = fields.flatMap((field) => field.faults());
   if (faults.length) {
     show(problem, 'This cannot be sent', faults);
     status.textContent = 'Not sent.';

@@ -22,6 +22,9 @@ export function requestOf(form, streamed) {
   };
 }
 
+// notHeader says what keeps a text from being sent in a header; "" where it can be.
+export const notHeader = (text) => (/^[\t\x20-\x7e]*$/.test(text) ? '' : 'A header takes one line of ASCII.');
+
 // shapeOf says how the choices of an answer belong to the prompts: index = prompt × n + choice.
 export function shapeOf(body) {
   const { n, prompt } = JSON.parse(body);
