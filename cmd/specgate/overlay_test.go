@@ -52,7 +52,7 @@ func (g *running) mustServe(place string, want any) {
 			g.t.Errorf("%s: %s (-want +got)\n%s", path, place, diff)
 		}
 	}
-	if page := g.page("/docs"); !strings.Contains(page, "/openapi.json") {
+	if page := g.page("/docs/docs.js"); !strings.Contains(page, "/openapi.json") {
 		g.t.Errorf("/docs shows another document: %s", abridged(page))
 	}
 }
