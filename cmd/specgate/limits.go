@@ -45,7 +45,7 @@ func openLimiter(cfg config.Config, s limits.Seed, metrics *telemetry.Metrics, l
 	if cfg.Limits.OnFailure == "open" {
 		instead = memory
 	}
-	away := limits.NewAway(limits.NewRedis(client), instead, func(err error) {
+	away := limits.NewAway(limits.NewRedis(client, s), instead, func(err error) {
 		if err != nil {
 			logger.Error("Redis is away, which counts limits", "on_failure", cfg.Limits.OnFailure, "cause", err)
 			return

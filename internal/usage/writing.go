@@ -70,15 +70,15 @@ func (r *Recorder) push(records []Record) {
 // drain hands the oldest of the spool to the sink, and reports whether there is more that the sink may take;
 // at the end all of it, as far as there is time.
 func (r *Recorder) drain(closed bool) (more bool) { //nolint:revive // it is how things are
-	for more = r.drainSome(); more && closed && time.Now().UnixNano() < r.until.Load(); {
-		more = r.drainSome()
+	for more = r.drainSome(closed); more && closed && time.Now().UnixNano() < r.until.Load(); {
+		more = r.drainSome(closed)
 	}
 	return more
 }
 
-func (r *Recorder) drainSome() (more bool) {
+func (r *Recorder) drainSome(closed bool) (more bool) { //nolint:revive // it is how things are
 	spool := r.options.Spool
-	if spool.Size() == 0 || r.away && time.Now().Before(r.retry) {
+	if spool.Size() == 0 || r.away && !closed && time.Now().Before(r.retry) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -88,7 +88,7 @@ func (r *Recorder) drainSome() (more bool) {
 		r.note("read the spool", err)
 		return false
 	}
-	if len(records) > 0 && !r.write(ctx, records, false) {
+	if len(records) > 0 && !r.write(ctx, records, closed) {
 		return false
 	}
 	r.dropped.Add(int64(torn))
