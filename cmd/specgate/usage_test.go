@@ -181,13 +181,12 @@ func (v recordView) told() string {
 func (a admin) mustNotHold(text string) {
 	a.t.Helper()
 	told := a.run("usage", "records", "--format", "json") + a.run("usage", "--by", "key,model,user", "--format", "json")
-	if path, ok := strings.CutPrefix(a.url, "sqlite://"); ok {
-		files, err := filepath.Glob(path + "*")
-		if err != nil {
-			a.t.Fatal(err)
-		}
-		for _, file := range files {
-			content, _ := os.ReadFile(file)
+	if strings.HasPrefix(a.url, "sqlite://") {
+		for _, file := range a.files() {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				a.t.Fatal(err)
+			}
 			told += string(content)
 		}
 	}
