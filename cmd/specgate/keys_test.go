@@ -63,7 +63,7 @@ func onPostgres(t *testing.T) (a admin, db *sql.DB, name string) {
 func (a admin) files() []string {
 	a.t.Helper()
 	path := strings.TrimPrefix(a.url, "sqlite://")
-	beside, err := filepath.Glob(path + "[-]*")
+	beside, err := filepath.Glob(path + "-*")
 	within, errWithin := filepath.Glob(path + "-spool/*")
 	files := slices.DeleteFunc(append(append(beside, within...), path), func(file string) bool { return file == path+"-spool" })
 	if err := errors.Join(err, errWithin); err != nil || len(files) < 2 {
