@@ -66,7 +66,7 @@ func (l *load) over() bool {
 	}
 }
 
-func (l *load) ask(p *process, model string, stream bool) { //nolint:revive // it is what is asked for
+func (l *load) ask(p *process, model string, stream bool) {
 	body := fmt.Sprintf(`{"model":%q,"prompt":"x","stream":%t}`, model, stream)
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, p.url+completions, strings.NewReader(body))
 	if err != nil {

@@ -149,8 +149,12 @@ func TestOneRecordForEachRequest(t *testing.T) {
 			record(func(r *recordView) {
 				r.Key, r.Prompt, r.Cached, r.Completion, r.Reasoning, r.Estimated, r.User = tight.ID, 30, 20, 7, 4, false, user
 			}),
-			record(func(r *recordView) { r.Key, r.Status, r.Error, r.Upstream, r.User = tight.ID, 429, "rate_limit_exceeded", "", user }),
-			record(func(r *recordView) { r.Key, r.Status, r.Error, r.Upstream, r.User = tight.ID, 429, "rate_limit_exceeded", "", user }),
+			record(func(r *recordView) {
+				r.Key, r.Status, r.Error, r.Upstream, r.User = tight.ID, 429, "rate_limit_exceeded", "", user
+			}),
+			record(func(r *recordView) {
+				r.Key, r.Status, r.Error, r.Upstream, r.User = tight.ID, 429, "rate_limit_exceeded", "", user
+			}),
 		}
 		inOrder := cmpopts.SortSlices(func(a, b recordView) bool { return a.told() < b.told() })
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(recordView{}, "ID", "Time", "Duration", "FirstToken"), inOrder); diff != "" {

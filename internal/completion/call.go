@@ -33,10 +33,10 @@ type Call struct {
 
 	Request   *Request // what was asked, once it is known to be allowed by the contract; never changed
 	Model     string   // what was asked for, once known
-	Upstream  string // the name of the backend that was asked last, once one was
-	Attempts  int    // how often a backend was asked
-	ErrorCode string // the code of the error that was answered, if one was
-	Fault     string // the name of the fault that was injected, if one was
+	Upstream  string   // the name of the backend that was asked last, once one was
+	Attempts  int      // how often a backend was asked
+	ErrorCode string   // the code of the error that was answered, if one was
+	Fault     string   // the name of the fault that was injected, if one was
 
 	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited
 	Tokens     Tokens    // what was used, once it is over; zero where nobody counts

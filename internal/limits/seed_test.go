@@ -30,10 +30,11 @@ func (b *book) Used(_ context.Context, scope string, _ time.Time) (day, month in
 	return 0, 0, errors.New("the store is away")
 }
 
-func (b *book) learn(scope string, u used) {
+// learn has it know what the key has used.
+func (b *book) learn(u used) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.known[scope] = u
+	b.known["key"] = u
 }
 
 // eachSeeded runs a test over both limiters, which begin with what a book says.
@@ -68,7 +69,7 @@ func eachSeeded(t *testing.T, test func(b *bench, known *book, again func() *ben
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	eachSeeded(t, func(b *bench, known *book, again func() *bench) {
-		known.learn("key", used{90, 900})
+		known.learn(used{90, 900})
 		s := only(Limits{DayTokens: 100, MonthTokens: 1000})
 		b.must(b.take(11, s), "day of key")
 		b.must(b.take(10, s), "").Settle(b.Context(), 5)
@@ -79,7 +80,7 @@ func TestSeed(t *testing.T) {
 		b.sleep(24 * time.Hour)
 		b.must(b.take(95, Scope{"key", Limits{DayTokens: 100}}), "") // the next month has begun as well
 		b = again()
-		known.learn("key", used{95, 995})
+		known.learn(used{95, 995})
 		b.must(b.take(6, s), "month of key")
 		b.must(b.take(5, s), "")
 		b.must(b.take(1, s), "month of key")
@@ -102,7 +103,7 @@ func TestSeedAway(t *testing.T) {
 			b.Errorf("it was asked %d times", known.asked)
 		}
 		time.Sleep(rest)
-		known.learn("key", used{95, 95})
+		known.learn(used{95, 95})
 		b.must(b.take(6, s), "day of key")
 		b.must(b.take(5, s), "")
 	})
@@ -112,7 +113,7 @@ func TestSeedAway(t *testing.T) {
 func TestSeedIsAwaited(t *testing.T) {
 	t.Parallel()
 	eachSeeded(t, func(b *bench, known *book, _ func() *bench) {
-		known.learn("key", used{95, 95})
+		known.learn(used{95, 95})
 		var all sync.WaitGroup
 		granted := make(chan *Grant, 50)
 		for range cap(granted) {

@@ -69,7 +69,7 @@ func (r *Recorder) push(records []Record) {
 
 // drain hands the oldest of the spool to the sink, and reports whether there is more that the sink may take;
 // at the end all of it, as far as there is time.
-func (r *Recorder) drain(closed bool) (more bool) { //nolint:revive // it is how things are
+func (r *Recorder) drain(closed bool) (more bool) {
 	for more = r.drainSome(closed); more && closed && time.Now().UnixNano() < r.until.Load(); {
 		more = r.drainSome(closed)
 	}
