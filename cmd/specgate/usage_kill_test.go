@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -171,8 +172,8 @@ func (a admin) mustHave(answered map[string]time.Time, asked map[string]bool) {
 // ended runs a process under load and ends it by a signal; then another, which hands over what is in the spool.
 func (a admin) ended(by os.Signal, settings string, spooled bool) (answered map[string]time.Time, asked map[string]bool, at time.Time) { //nolint:revive // whether the store is away in the end
 	a.t.Helper()
-	backend := answers(a.t)
-	more := []string{"store: '" + a.url + "'", "usage: {records: always, " + settings + "}"}
+	backend, folder := answers(a.t), filepath.Join(a.t.TempDir(), "spool")
+	more := []string{"store: '" + a.url + "'", "usage: {records: always, spool: '" + folder + "', " + settings + "}"}
 	p := startProcess(a.t, backend.URL, more...)
 	l := startLoad(a.t, p)
 	free := func() {}
@@ -187,11 +188,32 @@ func (a admin) ended(by os.Signal, settings string, spooled bool) (answered map[
 	answered = l.stop(time.Now())
 	free()
 	again := startProcess(a.t, backend.URL, more...)
+	awaitEmpty(a.t, folder)
 	again.signal(syscall.SIGTERM)
 	if code := again.code(); code != exitOK {
 		a.t.Errorf("exit code %d", code)
 	}
 	return answered, l.asked, at
+}
+
+// awaitEmpty waits until nothing is in a spool.
+func awaitEmpty(t *testing.T, folder string) {
+	t.Helper()
+	for end := deadline(); ; time.Sleep(10 * time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(folder, "*"))
+		left := int64(0)
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil {
+				left += info.Size()
+			}
+		}
+		if err != nil || len(files) == 0 || time.Now().After(end) {
+			t.Fatalf("the spool is %v, %v, and has %d bytes", files, err, left)
+		}
+		if left == 0 {
+			return
+		}
+	}
 }
 
 // A process that is killed loses the records of its last second at most, and none is there twice.
@@ -200,7 +222,7 @@ func TestKilledProcessLosesASecondOfUsage(t *testing.T) {
 		t.Helper()
 		for i := range killings(t) {
 			a := a.fresh(t)
-			answered, asked, at := a.ended(os.Kill, spooledIn(t), i%2 == 1)
+			answered, asked, at := a.ended(os.Kill, "durability: batch", i%2 == 1)
 			maps.DeleteFunc(answered, func(_ string, when time.Time) bool { return at.Sub(when) < time.Second })
 			a.mustHave(answered, asked)
 		}
@@ -213,7 +235,7 @@ func TestKilledProcessLosesNoUsageThatWasAnswered(t *testing.T) {
 		t.Helper()
 		for i := range killings(t) {
 			a := a.fresh(t)
-			answered, asked, _ := a.ended(os.Kill, "durability: request, "+spooledIn(t), i%2 == 1)
+			answered, asked, _ := a.ended(os.Kill, "durability: request", i%2 == 1)
 			a.mustHave(answered, asked)
 		}
 	})
@@ -225,7 +247,7 @@ func TestStoppedProcessLosesNoUsage(t *testing.T) {
 		t.Helper()
 		for _, spooled := range []bool{false, true} {
 			a := a.fresh(t)
-			answered, asked, _ := a.ended(syscall.SIGTERM, spooledIn(t), spooled)
+			answered, asked, _ := a.ended(syscall.SIGTERM, "durability: batch", spooled)
 			a.mustHave(answered, asked)
 		}
 	})

@@ -42,8 +42,8 @@ const (
 	every    = 250 * time.Millisecond // between two batches, where nobody waits for them
 	patience = 500 * time.Millisecond // for the sink to take what waits
 	again    = time.Second            // before a sink that was away is tried
-	batch    = 512                    // records that the sink is given at one time
-	piece    = 128                    // of the spool
+	batch    = 512                    // records that the sink is given at one time, where it is quick
+	fewest   = 8                      // where it is slow
 	most     = 16384                  // records in memory
 	complain = 30 * time.Second       // between two lines on records that are lost
 )
@@ -64,7 +64,8 @@ type Recorder struct {
 	poke  chan struct{}
 	ended chan struct{}
 
-	away   bool      // the rest belongs to the goroutine
+	piece  int       // records that the sink is given at one time; from here on all belongs to the goroutine
+	away   bool      // whether it took nothing the last time
 	retry  time.Time // when the sink is tried again
 	cause  error     // why the spool failed since
 	said   int64     // how many lost records were told of
@@ -73,7 +74,7 @@ type Recorder struct {
 
 // New begins to keep records. Close ends it.
 func New(o Options) *Recorder {
-	r := &Recorder{options: o, written: make(chan struct{}), poke: make(chan struct{}, 1), ended: make(chan struct{})}
+	r := &Recorder{options: o, written: make(chan struct{}), poke: make(chan struct{}, 1), ended: make(chan struct{}), piece: batch}
 	r.size.Store(o.Spool.Size())
 	go r.run()
 	return r

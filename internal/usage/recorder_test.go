@@ -27,6 +27,7 @@ type shelf struct {
 	calls  int
 	broken error
 	hangs  bool
+	each   time.Duration // that it takes for a record
 }
 
 func (s *shelf) AddUsage(ctx context.Context, records []Record) error {
@@ -34,6 +35,11 @@ func (s *shelf) AddUsage(ctx context.Context, records []Record) error {
 	s.calls++
 	broken, hangs := s.broken, s.hangs
 	s.mu.Unlock()
+	select {
+	case <-time.After(time.Duration(len(records)) * s.each):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if hangs {
 		<-ctx.Done()
 		return ctx.Err()
@@ -218,6 +224,25 @@ func TestSinkAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A sink that is slow gets all in the end, and is not asked for more than it can do.
+func TestSlowSink(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, NewMemory(1<<20), nil)
+		b.shelf.each = 20 * time.Millisecond
+		b.keep(some(600))
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if b.shelf.has() != 600 || b.SpoolSize() != 0 {
+			t.Errorf("%d records are there, %d bytes spooled", b.shelf.has(), b.SpoolSize())
+		}
+		if n := strings.Count(b.log.String(), "takes no usage"); n > 2 {
+			t.Errorf("it was away %d times:\n%s", n, b.log)
+		}
+		b.end()
+	})
 }
 
 // What has no room is lost and counted, and told of once in a while.

@@ -31,9 +31,9 @@ func (r *Recorder) flush() (closed bool) {
 	defer close(written)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for len(records) > 0 {
-		n := min(batch, len(records))
-		if !r.write(ctx, records[:n], closed) {
+	for began := time.Now(); len(records) > 0; {
+		n := min(r.piece, len(records))
+		if time.Since(began) > patience/2 || !r.write(ctx, records[:n], closed) {
 			r.push(records)
 			return closed
 		}
@@ -42,12 +42,20 @@ func (r *Recorder) flush() (closed bool) {
 	return closed
 }
 
-// write has the sink keep records, unless it was away just now; the last words are tried in any case.
+// write has the sink keep records, unless it was away just now; the last words are tried in any case. A sink that
+// is slow is given fewer the next time, so that it can take some in its time.
 func (r *Recorder) write(ctx context.Context, records []Record, last bool) bool { //nolint:revive // it is how things are
 	if r.away && !last && time.Now().Before(r.retry) {
 		return false
 	}
+	began := time.Now()
 	err := r.options.Sink.AddUsage(ctx, records)
+	switch {
+	case err != nil:
+		r.piece = max(fewest, r.piece/4)
+	case time.Since(began) < patience/4:
+		r.piece = min(batch, 2*r.piece)
+	}
 	switch {
 	case err != nil && !r.away:
 		r.options.Logger.ErrorContext(ctx, "the store takes no usage; it is spooled", "cause", err)
@@ -81,9 +89,13 @@ func (r *Recorder) drainSome(closed bool) (more bool) { //nolint:revive // it is
 	if spool.Size() == 0 || r.away && !closed && time.Now().Before(r.retry) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	until := time.Now().Add(patience)
+	if closed { // nobody waits any more
+		until = time.Unix(0, r.until.Load())
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
-	records, torn, err := spool.Next(piece)
+	records, torn, err := spool.Next(r.piece)
 	if err != nil {
 		r.note("read the spool", err)
 		return false
