@@ -137,17 +137,17 @@ func TestUsageSaysWhatIsWrong(t *testing.T) {
 	a := newAdmin(t)
 	a.run("orgs", "create", "--name", "acme")
 	for args, want := range map[string]string{
-		"usage keys":              "specgate usage --by key",
-		"usage recrods":           "did you mean specgate usage records?",
-		"usage --by keys":         "it must be of day, organization, project, key, model, user, or none",
-		"usage --since yesterday": `--since is "yesterday": write 2026-11-01`,
-		"usage --until 1x":        "--until is",
-		"usage --since 2026-02-02 --until 2026-01-01": "--since is not before --until",
-		"usage --key none":                            `key "none": not found`,
-		"usage --org none":                            `organization "none": not found`,
-		"usage --project none":                        `project "none": not found`,
-		"usage --project default":                     "2 projects are called",
-		"usage records --key sg-x":                    "that is no token",
+		"usage keys":               "specgate usage --by key",
+		"usage recrods":            "did you mean specgate usage records?",
+		"usage --by keys":          "it must be of day, organization, project, key, model, user, or none",
+		"usage --since yesterday":  `--since is "yesterday": write 2026-11-01`,
+		"usage --until 1x":         "--until is",
+		"usage --until 90d":        "--since is not before --until",
+		"usage --key none":         `key "none": not found`,
+		"usage --org none":         `organization "none": not found`,
+		"usage --project none":     `project "none": not found`,
+		"usage --project default":  "2 projects are called",
+		"usage records --key sg-x": "that is no token",
 	} {
 		if got := a.try(strings.Fields(args)...); got.code == exitOK || !strings.Contains(got.stderr, want) {
 			t.Errorf("%s: %d %s", args, got.code, got.stderr)
