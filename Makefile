@@ -10,6 +10,7 @@ REDOCLY       := 2.77.0
 SQLC          := v1.31.1
 FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
+KILLS         ?= 20
 
 # The packages with tests that take PostgreSQL or Redis.
 STORE_TESTS = $(sort $(dir $(shell grep -rlE 'SPECGATE_TEST_(POSTGRES|REDIS)' --include=*_test.go ./cmd ./internal)))
@@ -21,7 +22,7 @@ export REDOCLY_TELEMETRY = off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
-.PHONY: help generate generate-store test-stores build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
+.PHONY: help generate generate-store test-stores test-kill build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -128,6 +129,11 @@ test-stores: ## Run the tests that take PostgreSQL and Redis, on servers of thei
 	@.ci/services start
 	@trap '.ci/services stop' EXIT; eval "$$(.ci/services env)"; \
 	  $(GO) test -count=1 -timeout 10m $(STORE_TESTS)
+
+test-kill: ## Kill a gateway under load, KILLS times on each store, and count its records (installs PostgreSQL and Redis on Debian)
+	@.ci/services start
+	@trap '.ci/services stop' EXIT; eval "$$(.ci/services env)"; \
+	  SPECGATE_TEST_KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v -run 'ProcessLoses' ./cmd/specgate
 
 cover: ## Say how much of the code that was not generated the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null

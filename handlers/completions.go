@@ -18,7 +18,8 @@ func (a *API) CreateCompletion(ctx context.Context, in gen.CreateCompletionReque
 	if !ok {
 		return nil, fmt.Errorf("the body reached the handler as %T", *in.Body)
 	}
-	completion.CallOf(ctx).Model = req.Model
+	call := completion.CallOf(ctx)
+	call.Request, call.Model = req, req.Model
 	if !mayUse(ctx, req.Model) {
 		return nil, apierror.ModelNotAllowed()
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -40,6 +41,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		call := &completion.Call{
 			Context:     r.Context(),
 			ID:          requestID(r.Header),
+			Began:       time.Now(),
 			UserAgent:   first(r.Header, headerUserAgent),
 			Traceparent: first(r.Header, headerTraceparent),
 			Tracestate:  strings.Join(r.Header[headerTracestate], ","), // it may come in several lines

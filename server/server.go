@@ -49,7 +49,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a server is made of; all are needed but TLS, Meter, Operations and Faults.
+// Options are what a server is made of; all are needed but TLS, Meter, Usage, Operations and Faults.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -58,6 +58,7 @@ type Options struct {
 	Metrics    Metrics
 	Limits     Limits
 	Meter      Meter // nil where no caller is limited
+	Usage      Usage // nil where nothing is recorded
 	TLS        *TLS  // nil to serve callers without it
 	H2C        bool  // HTTP/2 without TLS too, for callers who begin with it; nothing with TLS
 	Shutdown   Shutdown
@@ -107,6 +108,7 @@ func New(o Options) (*Server, error) {
 	operations := map[string][]echo.MiddlewareFunc{}
 	for id, v := range validators {
 		operations[id] = inOrder(
+			s.recordUse(id),        // what became of it, once it is known who asked
 			s.authenticate,         // who asks, for whom; the body is still unread
 			s.admit,                // not more at one time than the gateway can hold
 			s.limit(id),            // nor more than the caller may ask

@@ -15,10 +15,10 @@ import (
 )
 
 // newAuthenticator is who decides who may call, in the way that auth.mode says. forget ends what it holds.
-func newAuthenticator(cfg config.Config, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+func newAuthenticator(cfg config.Config, kept *store.Store, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
 	switch cfg.Auth.Mode {
 	case config.AuthKeys:
-		return newManagedKeys(cfg, logger)
+		return newManagedKeys(kept, logger)
 	case config.AuthPassthrough:
 		return auth.Passthrough{}, func() {}, nil
 	default:
@@ -30,24 +30,31 @@ func newAuthenticator(cfg config.Config, logger *slog.Logger) (who server.Authen
 // storeTime is how long the start waits for the store, and for another instance that changes its schema.
 const storeTime = 5 * time.Minute
 
-func newManagedKeys(cfg config.Config, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+// openStore opens the store, where a gateway needs one; else it is nil.
+func openStore(cfg config.Config, logger *slog.Logger) (kept *store.Store, closes func(), err error) {
+	if !cfg.Stored() {
+		return nil, func() {}, nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	kept, err := store.Open(ctx, cfg.StoreURL())
-	if err != nil {
+	if kept, err = store.Open(ctx, cfg.StoreURL()); err != nil {
 		return nil, nil, err
 	}
-	managed, err := keys.New(ctx, keys.Options{Source: kept, Logger: logger})
-	if err != nil {
-		_ = kept.Close() // it does not answer
-		return nil, nil, err
-	}
-	return managed, func() {
-		managed.Close()
+	return kept, func() {
 		if err := kept.Close(); err != nil {
 			logger.Warn("close the store", "cause", err)
 		}
 	}, nil
+}
+
+func newManagedKeys(kept *store.Store, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	managed, err := keys.New(ctx, keys.Options{Source: kept, Logger: logger})
+	if err != nil {
+		return nil, nil, err
+	}
+	return managed, managed.Close, nil
 }
 
 // newTokens keeps the hashes of the accepted tokens, and what each is bound to.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/meter"
+	"github.com/specgate/specgate/internal/store"
 	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/server"
 )
@@ -17,7 +20,7 @@ import (
 type gateway struct {
 	*server.Server
 	backend handlers.Backend
-	ends    []func() // end what the backend, the keys and the limits hold, in this order
+	ends    []func() // end what the parts hold, the last first
 }
 
 // newGateway puts the server, the handlers and the backend together.
@@ -70,34 +73,67 @@ func serverLimits(cfg config.Config) server.Limits {
 	}
 }
 
-// assemble adds what answers, who may ask and how much. On an error, what is there by then has to be freed.
+// assemble adds what answers, who may ask, how much, and what is kept of it. On an error, what is there by then
+// has to be freed.
 func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *telemetry.Metrics) error {
-	backend, free, err := newBackend(cfg, o.Spec, metrics, o.Logger)
+	kept, free, err := openStore(cfg, o.Logger)
 	if err != nil {
 		return err
 	}
-	g.backend, g.ends = backend, append(g.ends, free)
-	who, free, err := newAuthenticator(cfg, o.Logger)
-	if err != nil {
+	g.hold(free)
+	if g.backend, free, err = newBackend(cfg, o.Spec, metrics, o.Logger); err != nil {
 		return err
 	}
-	o.Tokens, g.ends = who, append(g.ends, free)
-	counts, free, err := newMeter(cfg, metrics, o.Logger)
-	if err != nil {
+	g.hold(free)
+	if o.Tokens, free, err = newAuthenticator(cfg, kept, o.Logger); err != nil {
 		return err
 	}
-	g.ends = append(g.ends, free)
-	if counts != nil { // a meter that is nil would be one to the server
-		o.Meter, backend = counts, counts.Before(backend)
+	g.hold(free)
+	backend, err := g.metered(cfg, kept, &o, metrics)
+	if err != nil {
+		return err
 	}
 	o.API = &handlers.API{Backend: backend, Keepalive: cfg.Stream.Keepalive}
 	g.Server, err = server.New(o)
 	return err
 }
 
+// metered is the backend with what counts and records its use in front of it, where anything does.
+func (g *gateway) metered(cfg config.Config, kept *store.Store, o *server.Options, metrics *telemetry.Metrics) (handlers.Backend, error) {
+	var mo meter.Options
+	if cfg.Recorded() {
+		recorder, free, err := newRecorder(cfg, kept, metrics, o.Logger)
+		if err != nil {
+			return nil, err
+		}
+		g.hold(free)
+		mo.Recorder = recorder
+	}
+	if cfg.Limited() {
+		limiter, free, err := newLimiter(cfg, kept, metrics, o.Logger)
+		if err != nil {
+			return nil, err
+		}
+		g.hold(free)
+		mo.Limiter = limiter
+	}
+	if mo == (meter.Options{}) {
+		return g.backend, nil
+	}
+	m := meter.New(mo)
+	o.Meter = m
+	if mo.Recorder != nil {
+		o.Usage = m
+	}
+	return m.Before(g.backend), nil
+}
+
+// hold has something ended with the gateway, before all that was held before.
+func (g *gateway) hold(free func()) { g.ends = append(g.ends, free) }
+
 // free ends what the parts hold.
 func (g *gateway) free() {
-	for _, end := range g.ends {
+	for _, end := range slices.Backward(g.ends) {
 		end()
 	}
 }

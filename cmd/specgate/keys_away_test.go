@@ -61,11 +61,7 @@ func TestTokensAreKeptNowhere(t *testing.T) {
 	for _, args := range [][]string{{"list", "--all"}, {"list", "--all", "--format", "json"}, {"show", "k", "--format", "json"}} {
 		told.WriteString(a.run(append([]string{"keys"}, args...)...))
 	}
-	files, err := filepath.Glob(strings.TrimPrefix(a.url, "sqlite://") + "*")
-	if err != nil || len(files) < 2 {
-		t.Fatalf("the store's files are %v, %v", files, err)
-	}
-	for _, file := range files {
+	for _, file := range a.files() {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,19 @@ func onPostgres(t *testing.T) (a admin, db *sql.DB, name string) {
 	}
 	u.Path = "/" + name
 	return admin{t, u.String()}, db, name
+}
+
+// files are those of the store, and of what waits beside it.
+func (a admin) files() []string {
+	a.t.Helper()
+	path := strings.TrimPrefix(a.url, "sqlite://")
+	beside, err := filepath.Glob(path + "-*")
+	within, errWithin := filepath.Glob(path + "-spool/*")
+	files := slices.DeleteFunc(append(append(beside, within...), path), func(file string) bool { return file == path+"-spool" })
+	if err := errors.Join(err, errWithin); err != nil || len(files) < 2 {
+		a.t.Fatalf("the store's files are %v, %v", files, err)
+	}
+	return files
 }
 
 // run runs a command and returns its standard output.

@@ -10,44 +10,44 @@ import (
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/limits"
-	"github.com/specgate/specgate/internal/meter"
+	"github.com/specgate/specgate/internal/store"
 	"github.com/specgate/specgate/internal/telemetry"
 )
 
-// newMeter counts what callers use, where anybody is limited; it is nil where nobody is. free ends it.
-func newMeter(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) (m *meter.Meter, free func(), err error) {
-	if !cfg.Limited() {
-		return nil, func() {}, nil
-	}
-	limiter, err := newLimiter(cfg.Limits, metrics, logger)
-	if err != nil {
-		return nil, nil, err
-	}
-	free = func() {
-		if err := limiter.Close(); err != nil {
+// newLimiter holds callers to their limits, and counts what they use in memory or in Redis. free ends it.
+func newLimiter(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
+	l, err = openLimiter(cfg, seed(cfg, kept), metrics, logger)
+	return l, func() {
+		if err := l.Close(); err != nil {
 			logger.Warn("limits not closed", "cause", err)
 		}
-	}
-	return meter.New(meter.Options{Limiter: limiter}), free, nil
+	}, err
 }
 
-// newLimiter counts in memory, or in Redis.
-func newLimiter(cfg config.Limits, metrics *telemetry.Metrics, logger *slog.Logger) (limits.Limiter, error) {
-	memory := limits.NewMemory(nil)
-	if cfg.Redis() == "" {
+// seed is what knows the use of callers before this process began; nil where nothing is recorded.
+func seed(cfg config.Config, kept *store.Store) limits.Seed {
+	if !cfg.Recorded() {
+		return nil
+	}
+	return store.Seed{Store: kept}
+}
+
+func openLimiter(cfg config.Config, s limits.Seed, metrics *telemetry.Metrics, logger *slog.Logger) (limits.Limiter, error) {
+	memory := limits.NewMemory(s)
+	if cfg.Limits.Redis() == "" {
 		return memory, nil
 	}
-	client, err := newRedis(cfg.Redis())
+	client, err := newRedis(cfg.Limits.Redis())
 	if err != nil {
 		return nil, err
 	}
 	var instead limits.Limiter
-	if cfg.OnFailure == "open" {
+	if cfg.Limits.OnFailure == "open" {
 		instead = memory
 	}
-	away := limits.NewAway(limits.NewRedis(client), instead, func(err error) {
+	away := limits.NewAway(limits.NewRedis(client, s), instead, func(err error) {
 		if err != nil {
-			logger.Error("Redis is away, which counts limits", "on_failure", cfg.OnFailure, "cause", err)
+			logger.Error("Redis is away, which counts limits", "on_failure", cfg.Limits.OnFailure, "cause", err)
 			return
 		}
 		logger.Info("Redis is back, which counts limits")

@@ -80,7 +80,7 @@ is wrong with it; what does reaches the server byte for byte.
 	root.SetOut(term.stdout)
 	root.SetErr(term.stderr)
 	root.AddCommand(
-		newServe(term), newKeys(term), newOrgs(term), newProjects(term),
+		newServe(term), newKeys(term), newOrgs(term), newProjects(term), newUsage(term),
 		newConfig(term), newSpec(term), newConformance(term), newHealthcheck(term), newVersion(term),
 	)
 	return root

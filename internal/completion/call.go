@@ -23,6 +23,7 @@ type Call struct {
 	context.Context
 
 	ID          string // x-request-id, ours or the caller's
+	Began       time.Time
 	UserAgent   string
 	Traceparent string // the caller's trace context, as it came; may be empty
 	Tracestate  string
@@ -30,16 +31,18 @@ type Call struct {
 
 	Own *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
 
-	Model     string // what was asked for, once known
-	Upstream  string // the name of the backend that was asked last, once one was
-	Attempts  int    // how often a backend was asked
-	ErrorCode string // the code of the error that was answered, if one was
-	Fault     string // the name of the fault that was injected, if one was
+	Request   *Request // what was asked, once it is known to be allowed by the contract; never changed
+	Model     string   // what was asked for, once known
+	Upstream  string   // the name of the backend that was asked last, once one was
+	Attempts  int      // how often a backend was asked
+	ErrorCode string   // the code of the error that was answered, if one was
+	Fault     string   // the name of the fault that was injected, if one was
 
 	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited
 	Tokens     Tokens    // what was used, once it is over; zero where nobody counts
 	FirstToken time.Time // when the first chunk of a stream came that holds a choice; zero where none did, or nobody counts
 	Limits     Limits    // what is left of the caller's limits
+	Recorded   bool      // whether there is a record of its use
 
 	Work *Work // what the backend has of the request at present; nil where nobody counts
 }

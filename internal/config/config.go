@@ -27,10 +27,13 @@ func Default() Config {
 			BodyTimeout:   30 * time.Second,
 			OnFailure:     "open",
 		},
-		Stream:   Stream{Keepalive: 15 * time.Second, WriteTimeout: 30 * time.Second},
-		Retry:    Retry{Attempts: 2, Budget: 0.1},
-		Breaker:  Breaker{Failures: 5, Window: 30 * time.Second, Open: 15 * time.Second},
-		Health:   Health{Interval: 10 * time.Second, Timeout: 5 * time.Second, Path: "/models"},
+		Stream:  Stream{Keepalive: 15 * time.Second, WriteTimeout: 30 * time.Second},
+		Retry:   Retry{Attempts: 2, Budget: 0.1},
+		Breaker: Breaker{Failures: 5, Window: 30 * time.Second, Open: 15 * time.Second},
+		Health:  Health{Interval: 10 * time.Second, Timeout: 5 * time.Second, Path: "/models"},
+		Usage: Usage{
+			Records: "auto", Durability: "batch", Retention: 30 * 24 * time.Hour, RetentionDaily: 400 * 24 * time.Hour, SpoolLimit: 64 * mebibyte,
+		},
 		Shutdown: Shutdown{Delay: 0, Drain: 30 * time.Second},
 	}
 }
@@ -70,7 +73,7 @@ type Config struct {
 	Contract  Contract           `yaml:"contract" doc:"What this deployment has otherwise than the published contract."`
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
-	Store     Secret             `yaml:"store" env:"SPECGATE_STORE" doc:"Where keys are kept (docs/keys.md): sqlite://FILE, or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Empty is sqlite://specgate.db, in the working directory. It is opened where auth.mode is keys, and by the commands that manage them."`
+	Store     Secret             `yaml:"store" env:"SPECGATE_STORE" doc:"Where keys and usage are kept (docs/keys.md): sqlite://FILE, or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Empty is sqlite://specgate.db, in the working directory. It is opened where auth.mode is keys or usage is recorded, and by the commands that manage it."`
 	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. Every model id goes to a single one; of several, models says which. With none, the embedded test model specgate-1 answers."`
 	Models    map[string]Model   `yaml:"models" doc:"Which models there are, and which backends have them (docs/routing.md). A name is a model's id, or a pattern in which an asterisk stands for any characters, slashes too; an id comes before a pattern, and a longer pattern before a shorter one."`
 	Retry     Retry              `yaml:"retry" doc:"When a request that no backend has begun to work on is sent again. For models."`
@@ -78,6 +81,7 @@ type Config struct {
 	Health    Health             `yaml:"health" doc:"How backends are asked whether they are well. For models."`
 	Upstream  Upstream           `yaml:"upstream" doc:"What holds for every backend."`
 	Limits    Limits             `yaml:"limits" doc:"What a caller may ask of the gateway."`
+	Usage     Usage              `yaml:"usage" doc:"What is recorded of requests (docs/usage.md)."`
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`
 	Faults    Faults             `yaml:"faults" doc:"What goes wrong with answers on purpose, for tests of how clients take it."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
@@ -241,6 +245,16 @@ type Limits struct {
 
 	Backend   Secret `yaml:"backend" env:"SPECGATE_LIMITS" doc:"Where the use of callers is counted against their limits: memory, or redis://HOST:PORT/DB (rediss:// over TLS) for several instances together. Empty is memory."`
 	OnFailure string `yaml:"on_failure" enum:"open,closed" doc:"What becomes of limited requests while Redis is away: open counts them in memory, closed refuses them (503)."`
+}
+
+// Usage is what is recorded of requests, and for how long.
+type Usage struct {
+	Records        string        `yaml:"records" env:"SPECGATE_USAGE" enum:"auto,always,never" doc:"Whether each request for a completion is recorded in store: auto where auth.mode is keys, always for the tokens of the settings too."`
+	Durability     string        `yaml:"durability" env:"SPECGATE_USAGE_DURABILITY" enum:"batch,request" doc:"What a process that is killed may lose: the records of the last second with batch; with request none of what was answered, for answers wait until their records are written."`
+	Retention      time.Duration `yaml:"retention" doc:"How long single records are kept. 0 is for ever; else at least 24h."`
+	RetentionDaily time.Duration `yaml:"retention_daily" doc:"How long the sums of days are kept. 0 is for ever; else at least 24h."`
+	Spool          string        `yaml:"spool" env:"SPECGATE_USAGE_SPOOL" doc:"Folder for the records that store does not take at present. Empty is FILE-spool beside the file of SQLite, and for PostgreSQL a folder in the user's cache, or memory where there is none."`
+	SpoolLimit     Size          `yaml:"spool_limit" doc:"The most bytes that wait there. What does not fit is lost, counted and logged."`
 }
 
 // Stream is how streamed answers are written.

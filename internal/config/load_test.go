@@ -85,6 +85,7 @@ breaker: {failures: 7, window: 1m, open: 2s}
 health: {interval: 0, timeout: 1s, path: /health}
 upstream: {expose: true, max_response: 1GiB, max_event: 2 MiB}
 limits: {body: 1024, inflight_bytes: 8KiB, max_concurrent: 7, header_timeout: 1s, body_timeout: 500ms, backend: redis://h, on_failure: closed}
+usage: {records: always, durability: request, retention: 24h, retention_daily: 0, spool: /var/spool/specgate, spool_limit: 1MiB}
 stream: {keepalive: 0, write_timeout: 4s}
 shutdown: {delay: 5s, drain: 6s}
 h2c: true
@@ -120,6 +121,7 @@ store: postgres://specgate:secret@db/specgate
 		Health:   config.Health{Timeout: time.Second, Path: "/health"},
 		Upstream: config.Upstream{Expose: true, MaxResponse: 1 << 30, MaxEvent: 2 << 20},
 		Limits:   config.Limits{Body: 1024, InflightBytes: 8192, MaxConcurrent: 7, HeaderTimeout: time.Second, BodyTimeout: 500 * time.Millisecond, Backend: config.NewSecret("redis://h"), OnFailure: "closed"},
+		Usage:    config.Usage{Records: "always", Durability: "request", Retention: 24 * time.Hour, Spool: "/var/spool/specgate", SpoolLimit: 1 << 20},
 		Stream:   config.Stream{WriteTimeout: 4 * time.Second},
 		Shutdown: config.Shutdown{Delay: 5 * time.Second, Drain: 6 * time.Second},
 	}

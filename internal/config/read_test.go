@@ -22,6 +22,7 @@ var decidedHere = map[string]string{
 	"Config.Store":   "StoreURL is it, or its default",
 	"Faults.Allow":   "Validate lets faults.file be used where it is true",
 	"Limits.Backend": "Redis is its address, where it has one",
+	"Usage.Records":  "Recorded says what comes of it",
 }
 
 // A setting that nothing reads is a promise that nothing keeps.

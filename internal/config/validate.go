@@ -29,6 +29,7 @@ func (c Config) problems() []Problem {
 	k.retries(c)
 	k.limits(c)
 	k.counted(c)
+	k.usage(c)
 	k.faults(c)
 	rank := map[string]int{}
 	for i, f := range fieldsOf(reflect.TypeFor[Config]()) {

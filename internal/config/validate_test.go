@@ -172,7 +172,8 @@ func TestValidateGivesEveryProblem(t *testing.T) {
 	}
 	want := []string{
 		"listen", "tls.min_version", "log.level", "log.format", "auth.mode", "upstreams.gpu.base_url", "retry.attempts", "upstream.max_response", "upstream.max_event",
-		"limits.on_failure", "limits.body", "limits.max_concurrent", "limits.header_timeout", "limits.body_timeout", "stream.write_timeout",
+		"limits.on_failure", "limits.body", "limits.max_concurrent", "limits.header_timeout", "limits.body_timeout",
+		"usage.records", "usage.durability", "usage.spool_limit", "stream.write_timeout",
 	}
 	if diff := cmp.Diff(want, settings); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)

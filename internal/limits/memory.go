@@ -2,20 +2,13 @@ package limits
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 )
 
-// Seed knows what scopes have used of a day and a month before this process began to count.
-type Seed interface {
-	// Used is the use of a scope in the day and the month of at.
-	Used(ctx context.Context, scope string, at time.Time) (day, month int64, err error)
-}
-
 // Memory is the limiter of one instance. It may be used by many goroutines at once.
 type Memory struct {
-	seed  Seed
+	seeds seeds
 	start time.Time
 
 	mu       sync.Mutex // one for all: a request takes from all of its scopes or from none
@@ -27,7 +20,8 @@ var _ Limiter = (*Memory)(nil)
 
 // NewMemory returns a limiter that begins with nothing used, or with what seed says; nil says nothing.
 func NewMemory(seed Seed) *Memory {
-	return &Memory{seed: seed, start: time.Now(), accounts: map[string]*account{}}
+	now := time.Now()
+	return &Memory{seeds: seeds{seed: seed, start: now}, start: now, accounts: map[string]*account{}}
 }
 
 // account is what a scope has used.
@@ -35,6 +29,7 @@ type account struct {
 	requests, tokens *window // nil where nothing is limited, or nothing was used of late
 	running          int64   // requests that are not settled
 	day, month       tally
+	seeded           bool // whether these hold what the seed knows
 }
 
 // tally is what was used in one day or month.
@@ -69,11 +64,7 @@ type held struct {
 // Take takes from all scopes, or from none; see Limiter.
 func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant, error) {
 	scopes = limited(scopes)
-	if m.seed != nil {
-		if err := m.begin(ctx, scopes); err != nil {
-			return nil, err
-		}
-	}
+	m.begin(ctx, scopes)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -145,7 +136,7 @@ func (h *held) take() {
 
 // calendar adds to the use of the day and the month in which a request was taken, where either is limited.
 func (a *account) calendar(h *held, l Limits, n int64) {
-	if l.DayTokens > 0 || l.MonthTokens > 0 {
+	if l.ofCalendar() {
 		a.day.add(h.day, n)
 		a.month.add(h.month, n)
 	}
@@ -167,34 +158,42 @@ func (h *held) settle(_ context.Context, actual int64) {
 	}
 }
 
-// begin opens the accounts of scopes with the use that the seed knows. It is asked with nothing locked.
-func (m *Memory) begin(ctx context.Context, scopes []Scope) error {
+// begin asks what scopes have used before, once for each that it matters for. The seed is asked with nothing
+// locked.
+func (m *Memory) begin(ctx context.Context, scopes []Scope) {
+	if m.seeds.none() {
+		return
+	}
 	for _, s := range scopes {
-		if s.DayTokens <= 0 && s.MonthTokens <= 0 || m.known(s.ID) {
+		if !s.ofCalendar() || m.seeded(s.ID) {
 			continue
 		}
 		now := time.Now().UTC()
-		day, month, err := m.seed.Used(ctx, s.ID, now)
-		if err != nil {
-			return fmt.Errorf("use of %s so far: %w", s.ID, err)
+		if before, ok := m.seeds.of(ctx, s.ID, now); ok {
+			m.open(s.ID, before, now)
 		}
-		m.open(s.ID, &account{day: tally{dayOf(now), day}, month: tally{monthOf(now), month}})
 	}
-	return nil
 }
 
-func (m *Memory) known(id string) bool {
+func (m *Memory) seeded(id string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.accounts[id] != nil
+	a := m.accounts[id]
+	return a != nil && a.seeded
 }
 
-func (m *Memory) open(id string, a *account) {
+// open adds what a scope has used before. What was counted here meanwhile is most likely part of it.
+func (m *Memory) open(id string, before used, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.accounts[id] == nil {
-		m.accounts[id] = a
+	a := m.account(id)
+	if a.seeded {
+		return
 	}
+	day, month := dayOf(now), monthOf(now)
+	a.day = tally{day, max(a.day.in(day), before.day)}
+	a.month = tally{month, max(a.month.in(month), before.month)}
+	a.seeded = true
 }
 
 // sweep forgets some of the accounts, if there are any, that say nothing any more.
@@ -216,7 +215,7 @@ func (m *Memory) sweep(now *held) {
 }
 
 func (a *account) idle(now *held) bool {
-	if a.running > 0 {
+	if a.running > 0 || a.seeded && a.day.period == now.day { // or it would be asked for again
 		return false
 	}
 	for _, w := range []**window{&a.requests, &a.tokens} {

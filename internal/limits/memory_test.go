@@ -9,35 +9,6 @@ import (
 	"time"
 )
 
-type seed map[string][2]int64
-
-func (s seed) Used(_ context.Context, scope string, _ time.Time) (day, month int64, err error) {
-	used, ok := s[scope]
-	if !ok {
-		return 0, 0, errors.New("the store is away")
-	}
-	return used[0], used[1], nil
-}
-
-// A process that starts goes on from what was used before.
-func TestSeed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := &bench{T: t, Limiter: NewMemory(seed{"key": {90, 900}})}
-		s := only(Limits{DayTokens: 100, MonthTokens: 1000})
-		b.must(b.take(11, s), "day of key")
-		b.must(b.take(10, s), "").Settle(t.Context(), 5)
-		b.must(b.take(6, s), "day of key")
-		time.Sleep(24 * time.Hour)
-		b.must(b.take(95, s), "")
-		b.must(b.take(1, s), "month of key")
-		if _, err := b.Take(t.Context(), []Scope{{"other", Limits{DayTokens: 1}}}, 0); err == nil {
-			t.Error("what was used is not known, and nobody is told")
-		}
-		b.must(b.take(0, Scope{"other", Limits{Requests: 1}}), "")
-	})
-}
-
 // What says nothing any more is forgotten.
 func TestAccountsAreForgotten(t *testing.T) {
 	t.Parallel()

@@ -34,6 +34,7 @@ const (
 // goroutines at once.
 type Redis struct {
 	client       redis.UniversalClient
+	seeds        seeds
 	taking       *redis.Script
 	settling     *redis.Script
 	now          func() string // the time that scripts are told; empty for the server's
@@ -48,11 +49,13 @@ type Redis struct {
 
 var _ Limiter = (*Redis)(nil)
 
-// NewRedis returns a limiter over client, which it closes at its end.
-func NewRedis(client redis.UniversalClient) *Redis {
+// NewRedis returns a limiter over client, which it closes at its end. Scopes that Redis does not know begin with
+// what seed says; nil says nothing.
+func NewRedis(client redis.UniversalClient, seed Seed) *Redis {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Redis{
 		client:       client,
+		seeds:        seeds{seed: seed, start: time.Now()},
 		taking:       redis.NewScript(windowLua + takeLua),
 		settling:     redis.NewScript(windowLua + settleLua),
 		now:          func() string { return "" },
@@ -66,20 +69,28 @@ func NewRedis(client redis.UniversalClient) *Redis {
 	return r
 }
 
-// Take takes from all scopes, or from none; see Limiter. It asks Redis once.
+// Take takes from all scopes, or from none; see Limiter. It asks Redis once, and once more where that does not
+// know what a scope has used of its day and its month.
 func (r *Redis) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant, error) {
 	if len(scopes) == 0 {
 		return &Grant{}, nil
 	}
 	t := &taken{redis: r, tokens: tokens, lease: r.instance + strconv.FormatUint(r.requests.Add(1), 36)}
 	t.keys(r.keyPrefix, scopes[len(scopes)-1].ID, limited(scopes))
-	args := append(make([]any, 0, 4+5*len(t.scopes)), r.now(), tokens, t.lease, r.leaseInMilli)
-	for _, s := range t.scopes {
-		args = append(args, max(0, s.Requests), max(0, s.Tokens), max(0, s.Parallel), max(0, s.DayTokens), max(0, s.MonthTokens))
+	before := used{unasked, unasked}
+	if r.seeds.none() {
+		before = used{unknown, unknown}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	reply, err := r.taking.Run(ctx, r.client, t.names, args...).Int64Slice()
+	reply, err := r.ask(ctx, t, func(Scope) used { return before })
+	if err == nil && len(reply) == 2 && reply[0] == unseeded {
+		at := time.UnixMilli(reply[1]).UTC()
+		reply, err = r.ask(ctx, t, func(s Scope) used {
+			if u, ok := r.seeds.of(ctx, s.ID, at); ok {
+				return u
+			}
+			return used{unknown, unknown}
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask Redis for limits: %w", err)
 	}
@@ -91,6 +102,29 @@ func (r *Redis) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant,
 		return nil, errors.New("ask Redis for limits: its answer contradicts itself")
 	}
 	return g, nil
+}
+
+// What take.lua is told of a scope's use before, where that is no number of tokens; and what it answers where it
+// has to be told.
+const (
+	unasked  = -1
+	unknown  = -2
+	unseeded = 2
+)
+
+// ask runs take.lua, with what each scope has used before.
+func (r *Redis) ask(ctx context.Context, t *taken, before func(Scope) used) ([]int64, error) {
+	args := append(make([]any, 0, 4+7*len(t.scopes)), r.now(), t.tokens, t.lease, r.leaseInMilli)
+	for _, s := range t.scopes {
+		u := used{unknown, unknown}
+		if s.ofCalendar() {
+			u = before(s)
+		}
+		args = append(args, max(0, s.Requests), max(0, s.Tokens), max(0, s.Parallel), max(0, s.DayTokens), max(0, s.MonthTokens), u.day, u.month)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return r.taking.Run(ctx, r.client, t.names, args...).Int64Slice()
 }
 
 // Close ends the renewal of leases, and the client. Leases that are held are left to run out.

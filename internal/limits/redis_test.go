@@ -143,7 +143,7 @@ func TestRedisOutOfReach(t *testing.T) {
 	}
 	address := l.Addr().String()
 	_ = l.Close()
-	r := NewRedis(redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1}))
+	r := NewRedis(redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1}), nil)
 	defer func() { _ = r.Close() }()
 	if g, err := r.Take(t.Context(), []Scope{only(Limits{Requests: 1})}, 0); err == nil {
 		t.Errorf("%+v", g)

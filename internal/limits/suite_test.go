@@ -69,7 +69,7 @@ func newRedis(tb testing.TB) *Redis {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := NewRedis(redis.NewClient(options))
+	r := NewRedis(redis.NewClient(options), nil)
 	tb.Cleanup(func() { _ = r.Close() })
 	return r
 }

@@ -1,9 +1,11 @@
 -- Takes one request and some tokens from all scopes, or nothing from any; as Memory does.
 -- KEYS: of each scope a hash (window, day, month), and a sorted set (leases).
 -- ARGV: the time in ms, '' for the server's; tokens; the id of a lease, and how long it holds in ms; then
---   of each scope its limits: requests, tokens, parallel, tokens of a day and of a month; 0 is none.
+--   of each scope its limits: requests, tokens, parallel, tokens of a day and of a month; 0 is none; and its use of
+--   the day and the month before it is known here: -1 where that can be asked for, -2 where nobody knows it.
 -- Returns: 1 if it was taken, the time, the step, the day, the month; then of each scope the requests in the
 --   window, ms until they fit, ms until none counts; the same of tokens; running; used of day and of month.
+--   Or 2 and the time, where the use before has to be asked for; then nothing was taken.
 local tokens, lease, holds = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local day = math.floor(now / 86400000)
 
@@ -21,9 +23,10 @@ local month = month_of(day)
 
 local function read(key)
   local newest = advance(key)
-  local v = redis.call('HMGET', key, 'r', 't', 'ru', 'tu', 'd', 'D', 'm', 'M')
+  local v = redis.call('HMGET', key, 'r', 't', 'ru', 'tu', 'd', 'D', 'm', 'M', 's')
   return {
     newest = newest, r = tonumber(v[1]) or 0, t = tonumber(v[2]) or 0, ru = tonumber(v[3]), tu = tonumber(v[4]),
+    seeded = v[9],
     day = tonumber(v[5]) == day and tonumber(v[6]) or 0, month = tonumber(v[7]) == month and tonumber(v[8]) or 0,
   }
 end
@@ -49,11 +52,28 @@ local function window(reply, key, h, prefix, limit, ask)
   return limit > 0 and ask > 0 and over > 0
 end
 
+-- calendar keeps the use of the day and the month.
+local function calendar(key, h)
+  redis.call('HSET', key, 'd', day, 'D', h.day, 'm', month, 'M', h.month)
+  keep(key, 32 * 86400000)
+end
+
+-- seed begins a scope with its use before, once; what was counted meanwhile is most likely part of it.
+local function seed(key, h, of_day, of_month)
+  if h.seeded or of_day == -2 then return true end
+  if of_day == -1 then return false end
+  h.day, h.month = math.max(h.day, of_day), math.max(h.month, of_month)
+  calendar(key, h)
+  redis.call('HSET', key, 's', 1)
+  return true
+end
+
 local scopes, reply, refused = {}, {1, now, present, day, month}, false
 for i = 1, #KEYS / 2 do
   local key, running, l, places = KEYS[2 * i - 1], KEYS[2 * i], {}, 0
-  for j = 1, 5 do l[j] = tonumber(ARGV[5 * i - 1 + j]) end
+  for j = 1, 7 do l[j] = tonumber(ARGV[7 * i - 3 + j]) end
   local h = read(key)
+  if not seed(key, h, l[6], l[7]) then return {2, now} end
   if l[3] > 0 then
     redis.call('ZREMRANGEBYSCORE', running, '-inf', now)
     places = redis.call('ZCARD', running)
@@ -77,8 +97,8 @@ local function take(s)
     keep(s.running, holds)
   end
   if l[4] > 0 or l[5] > 0 then
-    redis.call('HSET', key, 'd', day, 'D', h.day + tokens, 'm', month, 'M', h.month + tokens)
-    keep(key, 32 * 86400000)
+    h.day, h.month = h.day + tokens, h.month + tokens
+    calendar(key, h)
   end
 end
 

@@ -1,6 +1,6 @@
 // Package meter counts what completions use. It stands in front of a backend: it asks the limits before the
-// backend is asked, reads the usage out of answers and streams, and settles the one with the other. It
-// knows no HTTP server, no keys and no store.
+// backend is asked, reads the usage out of answers and streams, settles the one with the other, and has
+// a record kept of it. It knows no HTTP server, no keys and no store.
 package meter
 
 import (
@@ -22,8 +22,8 @@ type Limited interface {
 
 // Options say what is counted. One of the two has to be set, or there is nothing to do.
 type Options struct {
-	Limiter limits.Limiter // nil where nothing is limited
-	All     bool           // has the usage of every completion read, not only where tokens are limited
+	Limiter  limits.Limiter // nil where nothing is limited
+	Recorder Recorder       // nil where nothing is recorded; else the usage of every completion is read
 }
 
 // Meter counts. It may be used by many goroutines at once.
@@ -131,12 +131,14 @@ func (b metered) Complete(ctx context.Context, req *completion.Request) (*comple
 		return &wrapped, nil
 	}
 	j.end(j.ofBody(answer.Body))
+	j.answered()
 	return answer, nil
 }
 
 // job is a completion that is counted, until it is over. It belongs to the goroutine of the request.
 type job struct {
 	ctx   context.Context
+	meter *Meter
 	call  *completion.Call
 	req   *completion.Request
 	grant *limits.Grant // nil where nothing is limited
@@ -148,10 +150,11 @@ type job struct {
 func (m *Meter) begin(ctx context.Context, req *completion.Request) (*job, error) {
 	call := completion.CallOf(ctx)
 	scopes := m.scopes(call)
-	if scopes == nil && !m.options.All {
+	records := m.options.Recorder != nil
+	if scopes == nil && !records {
 		return nil, nil
 	}
-	j := &job{ctx: ctx, call: call, req: req, reads: m.options.All}
+	j := &job{ctx: ctx, meter: m, call: call, req: req, reads: records}
 	if scopes == nil {
 		return j, nil
 	}

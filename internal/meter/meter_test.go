@@ -80,7 +80,7 @@ const (
 	asked   = `{"model":"m","prompt":"123456","max_tokens":50}`
 	askedIn = `{"model":"m","prompt":"123456","max_tokens":50,"stream":true}`
 	chunk   = `{"choices":[{"text":"abcdef","index":0,"logprobs":null,"finish_reason":null}]}`
-	usage   = `{"choices":[],"usage":{"prompt_tokens":4,"completion_tokens":9,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":5}}}`
+	tally   = `{"choices":[],"usage":{"prompt_tokens":4,"completion_tokens":9,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":5}}}`
 )
 
 // left is what a limiter has left of 1000 tokens.
@@ -114,12 +114,12 @@ func TestCompletionsAreSettled(t *testing.T) {
 		read     int // chunks, before the stream is closed; -1 for all
 		want     completion.Tokens
 	}{
-		"whole":              {asked, whole(usage), 0, reported},
+		"whole":              {asked, whole(tally), 0, reported},
 		"whole, unreported":  {asked, whole(chunk), 0, completion.Tokens{Prompt: 2, Completion: 2}},
-		"stream":             {askedIn, streams(chunk, chunk, usage), -1, reported},
+		"stream":             {askedIn, streams(chunk, chunk, tally), -1, reported},
 		"stream, unreported": {askedIn, streams(chunk, chunk), -1, completion.Tokens{Prompt: 2, Completion: 4}},
-		"stream, left":       {askedIn, streams(chunk, chunk, usage), 1, completion.Tokens{Prompt: 2, Completion: 2}},
-		"stream, unread":     {askedIn, streams(chunk, chunk, usage), 0, completion.Tokens{Prompt: 2}},
+		"stream, left":       {askedIn, streams(chunk, chunk, tally), 1, completion.Tokens{Prompt: 2, Completion: 2}},
+		"stream, unread":     {askedIn, streams(chunk, chunk, tally), 0, completion.Tokens{Prompt: 2}},
 		"refused": {asked, func(context.Context, *completion.Request) (*completion.Answer, error) {
 			return nil, apierror.ModelNotFound()
 		}, 0, completion.Tokens{}},
@@ -172,16 +172,20 @@ func read(t *testing.T, s completion.Stream, most int) {
 	}
 }
 
-// With All, usage is read of those who have no limits; without it, nothing stands in the way of theirs.
+// With a recorder, usage is read of those who have no limits; without it, nothing stands in the way of theirs.
 func TestCallersWithoutLimits(t *testing.T) {
 	t.Parallel()
 	for _, everyone := range []bool{false, true} {
 		var got *completion.Request
 		next := backend{complete: func(_ context.Context, req *completion.Request) (*completion.Answer, error) {
 			got = req
-			return &completion.Answer{Stream: &chunks{rest: []string{chunk, usage}}}, nil
+			return &completion.Answer{Stream: &chunks{rest: []string{chunk, tally}}}, nil
 		}}
-		m := New(Options{Limiter: limits.NewMemory(nil), All: everyone})
+		o := Options{Limiter: limits.NewMemory(nil)}
+		if everyone {
+			o.Recorder = &shelf{}
+		}
+		m := New(o)
 		call := &completion.Call{Context: t.Context(), Principal: caller(nil)}
 		req := request(t, askedIn)
 		answer, err := m.Before(next).Complete(call, req)

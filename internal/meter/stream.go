@@ -2,6 +2,8 @@ package meter
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"time"
 
 	"github.com/specgate/specgate/internal/completion"
@@ -22,13 +24,16 @@ var (
 	_ completion.Waiting = (*stream)(nil)
 )
 
-// Next gives the next chunk that is for the caller. What was used is settled before the end is told, so that
-// the caller's next request finds it so.
+// Next gives the next chunk that is for the caller. What was used is settled and recorded before the end is
+// told, so that the caller's next request finds it so.
 func (s *stream) Next() ([]byte, error) {
 	for {
 		chunk, err := s.Stream.Next()
 		if err != nil {
 			s.settle()
+			if errors.Is(err, io.EOF) {
+				s.job.answered()
+			}
 			return nil, err
 		}
 		if !s.job.reads || s.read(chunk) {

@@ -1,5 +1,5 @@
-// Package store keeps keys, organizations and projects in a database: a file of SQLite, or PostgreSQL.
-// It owns the schema and every query, and must never know who asks, over what, or what a key is good for.
+// Package store keeps keys, organizations and projects in a database, and the use of them: a file of SQLite,
+// or PostgreSQL. It owns the schema and every query, and must never know who asks, over what, or what a key is good for.
 package store
 
 import (

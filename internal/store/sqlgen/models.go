@@ -61,3 +61,25 @@ type Project struct {
 	CreatedAt      int64
 	Changed        int64
 }
+
+type Usage struct {
+	ID               string
+	At               int64
+	KeyID            string
+	OrganizationID   string
+	ProjectID        string
+	Model            string
+	Upstream         string
+	Status           int64
+	ErrorCode        string
+	PromptTokens     int64
+	CachedTokens     int64
+	CompletionTokens int64
+	ReasoningTokens  int64
+	Reported         bool
+	Duration         int64
+	FirstToken       int64
+	Streamed         bool
+	Cancelled        bool
+	UserHash         string
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"database/sql"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/specgate/specgate/internal/fakebackend"
+)
+
+// While the store takes nothing completions go on, whether each waits for its record or not, and their records
+// come when it is back.
+func TestUsageWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	for _, durability := range []string{"batch", "request"} {
+		t.Run(durability, func(t *testing.T) {
+			t.Parallel()
+			eachStore(t, func(t *testing.T, a admin) {
+				t.Helper()
+				g := startWith(t, "auth: {mode: keys}\nusage: {durability: "+durability+", "+spooledIn(t)+"}\nstore: '"+a.url+"'\n", fakebackend.JSON(200, answered))
+				key := a.make("keys", "create", "--name", "k")
+				g.mustGet(200, "", key.Token)
+				free := a.busy()
+				defer free()
+				for range 20 {
+					g.mustGet(200, "", key.Token)
+				}
+				g.log.await(t, "the store takes no usage")
+				if durability == "request" { // it was answered, so it is on disk
+					g.mustSpool()
+				}
+				free()
+				g.log.await(t, "the store takes usage again")
+				a.awaitRecords(21)
+				g.eventually("specgate_usage_spool_bytes", "0")
+				g.mustCount("specgate_usage_dropped_total", "0")
+			})
+		})
+	}
+}
+
+// Where each answer waits for its record, it is there as soon as the caller has the answer, whatever that is.
+func TestEachAnswerWaitsForItsRecord(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, a admin) {
+		t.Helper()
+		g := startWith(t, "auth: {mode: keys}\nusage: {durability: request, "+spooledIn(t)+"}\nstore: '"+a.url+"'\n", func(c *fakebackend.Conn, r *fakebackend.Request) {
+			if strings.Contains(string(r.Body), "stream") {
+				fakebackend.Events(whole)(c, r)
+				return
+			}
+			fakebackend.JSON(200, answered)(c, r)
+		})
+		key := a.make("keys", "create", "--name", "k", "--model", "m")
+		for i, body := range []string{plainBody, streamed, "{", `{"model":"x","prompt":"x"}`, streamed, plainBody} {
+			g.complete(body, "Authorization: Bearer "+key.Token)
+			if n := len(a.records()); n != i+1 {
+				t.Fatalf("%d records after %d answers", n, i+1)
+			}
+		}
+	})
+}
+
+// mustSpool fails the test where nothing waits in the spool.
+func (g *running) mustSpool() {
+	g.t.Helper()
+	if metrics := g.metrics(); !strings.Contains(metrics, "specgate_usage_spool_bytes") || strings.Contains(metrics, "specgate_usage_spool_bytes 0\n") {
+		g.t.Error("nothing is spooled")
+	}
+}
+
+// What has no room in the spool is counted, and still every completion is answered.
+func TestUsageIsLostWhereNothingTakesIt(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	g := startWith(t, "auth: {mode: keys}\nusage: {durability: request, spool_limit: 2KiB}\nstore: '"+a.url+"'\n", fakebackend.JSON(200, answered))
+	key := a.make("keys", "create", "--name", "k")
+	g.mustGet(200, "", key.Token)
+	defer a.busy()()
+	for range 20 {
+		g.mustGet(200, "", key.Token)
+	}
+	g.log.await(t, "records of usage are lost")
+	if strings.Contains(g.metrics(), "specgate_usage_dropped_total 0\n") {
+		t.Error("nothing is counted as lost")
+	}
+}
+
+// A database that is gone for a while, with its connections.
+func TestUsageOutlivesItsDatabase(t *testing.T) {
+	t.Parallel()
+	a, server, database := onPostgres(t)
+	g := startWith(t, "auth: {mode: keys}\nusage: {"+spooledIn(t)+"}\nstore: '"+a.url+"'\n", fakebackend.JSON(200, answered))
+	key := a.make("keys", "create", "--name", "k", "--tokens-per-day", "100000")
+	time.Sleep(time.Second) // what was made just now is forgotten as a change
+	g.mustGet(200, "", key.Token)
+	a.awaitRecords(1)
+	execute(t, server, `ALTER DATABASE "`+database+`" ALLOW_CONNECTIONS false`,
+		`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '`+database+`'`)
+	for range 10 {
+		g.mustGet(200, "", key.Token)
+	}
+	g.log.await(t, "the store takes no usage")
+	execute(t, server, `ALTER DATABASE "`+database+`" ALLOW_CONNECTIONS true`)
+	g.log.await(t, "the store takes usage again")
+	a.awaitRecords(11)
+}
+
+func execute(t *testing.T, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A gateway that begins anew grants no day anew, whether it counts in memory or in a Redis that has forgotten.
+func TestQuotasOutliveAGateway(t *testing.T) {
+	t.Parallel()
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		a := newAdmin(t)
+		var key made
+		t.Run("before", func(t *testing.T) {
+			g := admin{t, a.url}.gatewayWithAnswer("", withUsage(50, 40))
+			key = a.make("keys", "create", "--name", "k", "--tokens-per-day", "100")
+			g.with(key.Token).mustLeave(t, 200, "100 83")
+		})
+		g := a.gatewayWithAnswer(more, answered)
+		g.with(key.Token).mustLeave(t, 429, "100 10")
+		a.run("orgs", "update", "default", "--tokens-per-month", "95")
+		a.run("keys", "update", "k", "--tokens-per-day", "0")
+		g.soon(429, key.Token)
+		a.run("orgs", "update", "default", "--tokens-per-month", "120")
+		g.soon(200, key.Token)
+	})
+}
+
+// gatewayWithAnswer is gatewayWith, in front of a backend that gives an answer.
+func (a admin) gatewayWithAnswer(more, body string) *running {
+	a.t.Helper()
+	return startWith(a.t, more+"auth: {mode: keys}\nstore: '"+a.url+"'", fakebackend.JSON(200, body))
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/store"
+	"github.com/specgate/specgate/internal/telemetry"
+	"github.com/specgate/specgate/internal/usage"
+)
+
+// lastRecords is how long the end waits for the store to take what is left; the rest is spooled.
+const lastRecords = 5 * time.Second
+
+// newRecorder keeps records of usage in the store, and deletes old ones. free writes what waits.
+func newRecorder(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (r *usage.Recorder, free func(), err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	secret, err := kept.UsageSecret(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	spool, err := newSpool(cfg, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	r = usage.New(usage.Options{Sink: kept, Secret: secret, Logger: logger, Spool: spool, EachWaits: cfg.Usage.Durability == "request"})
+	stop := usage.StartUpkeep(kept, usage.Retention{Records: cfg.Usage.Retention, Days: cfg.Usage.RetentionDaily}, logger)
+	free = func() {
+		stop()
+		if err := r.Close(lastRecords); err != nil {
+			logger.Error("end of the spool of usage", "cause", err)
+		}
+	}
+	if err := metrics.WatchUsage(r); err != nil {
+		free()
+		return nil, nil, err
+	}
+	return r, free, nil
+}
+
+// newSpool is where records wait that the store does not take: in a folder, or where none was chosen and none
+// can be had, in memory.
+func newSpool(cfg config.Config, logger *slog.Logger) (usage.Spool, error) {
+	limit := int64(cfg.Usage.SpoolLimit)
+	folder, err := spoolFolder(cfg)
+	if err == nil {
+		var spool *usage.Disk
+		if spool, err = usage.Open(folder, limit); err == nil {
+			return spool, nil
+		}
+	}
+	if cfg.Usage.Spool != "" {
+		return nil, fmt.Errorf("usage.spool: %w", err)
+	}
+	logger.Warn("no folder for the spool of usage: records wait in memory while the store is away; usage.spool names one", "cause", err)
+	return usage.NewMemory(limit), nil
+}
+
+// spoolFolder is the folder that was chosen, or else one for the store alone.
+func spoolFolder(cfg config.Config) (string, error) {
+	if cfg.Usage.Spool != "" {
+		return cfg.Usage.Spool, nil
+	}
+	at := cfg.StoreURL()
+	if file, ok := strings.CutPrefix(at, "sqlite://"); ok {
+		return file + "-spool", nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		u = &url.URL{}
+	}
+	sum := sha256.Sum256([]byte(cmp.Or(u.Host, "localhost") + u.Path))
+	return filepath.Join(cache, "specgate", "usage-"+hex.EncodeToString(sum[:6])), nil
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/specgate/specgate/internal/store"
+	"github.com/specgate/specgate/internal/usage"
+)
+
+// sumView is a sum as it is printed. What it is not kept apart by is left out.
+type sumView struct {
+	Day              *string `json:"day,omitempty"`
+	Organization     *string `json:"organization,omitempty"`
+	OrganizationName *string `json:"organization_name,omitempty"`
+	Project          *string `json:"project,omitempty"`
+	ProjectName      *string `json:"project_name,omitempty"`
+	Key              *string `json:"key,omitempty"`
+	KeyName          *string `json:"key_name,omitempty"`
+	Model            *string `json:"model,omitempty"`
+	User             *string `json:"user,omitempty"`
+	Requests         int64   `json:"requests"`
+	Errors           int64   `json:"errors"`
+	Cancelled        int64   `json:"cancelled"`
+	Prompt           int64   `json:"prompt_tokens"`
+	Cached           int64   `json:"cached_tokens"`
+	Completion       int64   `json:"completion_tokens"`
+	Reasoning        int64   `json:"reasoning_tokens"`
+	Tokens           int64   `json:"total_tokens"`
+	Estimated        int64   `json:"estimated_requests"`
+
+	first []string // cells
+}
+
+func viewSum(u store.UsageSum, apart dimensions, called labels) sumView {
+	v := sumView{
+		Requests: u.Requests, Errors: u.Errors, Cancelled: u.Cancelled, Estimated: u.Estimated,
+		Prompt: u.Prompt, Cached: u.Cached, Completion: u.Completion, Reasoning: u.Reasoning, Tokens: u.Prompt + u.Completion,
+	}
+	for _, d := range apart {
+		v.first = append(v.first, d.show(&v, u, called)...)
+	}
+	return v
+}
+
+func (v sumView) cells() []string {
+	cells := v.first
+	for _, n := range []int64{v.Requests, v.Errors, v.Cancelled, v.Prompt, v.Cached, v.Completion, v.Reasoning, v.Tokens, v.Estimated} {
+		cells = append(cells, strconv.FormatInt(n, 10))
+	}
+	return cells
+}
+
+// labels are those of keys, projects and organizations, by their ids.
+type labels map[string]string
+
+func namesIn(ctx context.Context, s *store.Store) (labels, error) {
+	called := labels{}
+	orgs, err := s.Organizations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range orgs {
+		called[o.ID] = o.Name
+	}
+	projects, err := s.Projects(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range projects {
+		called[p.ID] = p.Name
+	}
+	all, err := s.Keys(ctx)
+	for _, k := range all {
+		called[k.ID] = k.Name
+	}
+	return called, err
+}
+
+func newUsageRecords(term terminal) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "records",
+		Short:   "List single requests, the oldest first",
+		Long:    "List the records of single requests, the oldest first: with --format json a line of JSON each.",
+		Example: `  specgate usage records --key search --since 1h --format json | jq -r 'select(.status >= 500) | .error'`,
+		Args:    cobra.NoArgs,
+	}
+	most := cmd.Flags().Int("limit", 1000, "the most `records` that are listed; 0 for all")
+	choose, format, run := usageFlags(cmd, "24h"), outputFlag(cmd), onStore(cmd, term)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return run(func(ctx context.Context, s *store.Store) error {
+			f, missing, err := choose(ctx, s)
+			if err != nil {
+				return err
+			}
+			shown, err := eachRecord(ctx, s, f, *most, recordPrinter(term, *format))
+			if err == nil && shown == 0 && missing != nil {
+				return missing
+			}
+			if err == nil && *most > 0 && shown == *most {
+				_, _ = fmt.Fprintf(term.stderr, "specgate: note: there may be more than these %d: --limit 0 lists all, --since begins later\n", shown)
+			}
+			return err
+		})
+	}
+	return cmd
+}
+
+// eachRecord shows records a page at a time; most is 0 for all. It shows an empty page at last.
+func eachRecord(ctx context.Context, s *store.Store, f store.UsageFilter, most int, show func([]usage.Record) error) (shown int, err error) {
+	const page = 1000
+	for after := ""; ; {
+		n := page
+		if most > 0 {
+			n = min(page, most-shown)
+		}
+		records, err := s.Records(ctx, f, after, n)
+		if err != nil {
+			return shown, err
+		}
+		if err := show(records); err != nil || len(records) == 0 {
+			return shown, err
+		}
+		shown, after = shown+len(records), records[len(records)-1].ID
+	}
+}
+
+// recordPrinter prints pages: lines of JSON as they come, or one table at the end.
+func recordPrinter(term terminal, format output) func([]usage.Record) error {
+	var all []recordView
+	return func(page []usage.Record) error {
+		if format == "json" {
+			encoder := json.NewEncoder(term.stdout)
+			encoder.SetEscapeHTML(false)
+			for _, r := range page {
+				if err := encoder.Encode(viewRecord(r)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if len(page) == 0 {
+			return list(term, format, recordTitles, all)
+		}
+		all = append(all, views(page, viewRecord)...)
+		return nil
+	}
+}
+
+// recordView is a record as it is printed.
+type recordView struct {
+	ID           string `json:"id"`
+	Time         string `json:"time"`
+	Key          string `json:"key"`
+	Organization string `json:"organization"`
+	Project      string `json:"project"`
+	Model        string `json:"model"`
+	Upstream     string `json:"upstream"`
+	Status       int    `json:"status"`
+	Error        string `json:"error"`
+	Prompt       int64  `json:"prompt_tokens"`
+	Cached       int64  `json:"cached_tokens"`
+	Completion   int64  `json:"completion_tokens"`
+	Reasoning    int64  `json:"reasoning_tokens"`
+	Estimated    bool   `json:"estimated"`
+	Duration     int64  `json:"duration_ms"`
+	FirstToken   *int64 `json:"first_token_ms"`
+	Streamed     bool   `json:"streamed"`
+	Cancelled    bool   `json:"cancelled"`
+	User         string `json:"user"`
+}
+
+var recordTitles = []string{
+	"time", "key", "organization", "project", "model", "upstream", "status", "error",
+	"prompt", "cached", "completion", "reasoning", "estimated", "ms", "first token", "streamed", "cancelled", "user",
+}
+
+func viewRecord(r usage.Record) recordView {
+	v := recordView{
+		ID: r.ID, Time: time.UnixMilli(r.At).UTC().Format("2006-01-02T15:04:05.000Z"),
+		Key: r.Key, Organization: r.Organization, Project: r.Project, Model: r.Model, Upstream: r.Upstream,
+		Status: r.Status, Error: r.Error, Prompt: r.Prompt, Cached: r.Cached, Completion: r.Completion, Reasoning: r.Reasoning,
+		Estimated: !r.Reported, Duration: r.Duration, Streamed: r.Streamed, Cancelled: r.Cancelled, User: r.User,
+	}
+	if r.FirstToken > 0 {
+		v.FirstToken = &r.FirstToken
+	}
+	return v
+}
+
+func (v recordView) cells() []string {
+	first := "-"
+	if v.FirstToken != nil {
+		first = strconv.FormatInt(*v.FirstToken, 10)
+	}
+	return []string{
+		v.Time, printable(v.Key), dash(v.Organization), dash(v.Project), dash(printable(v.Model)), dash(v.Upstream),
+		strconv.Itoa(v.Status), dash(v.Error),
+		strconv.FormatInt(v.Prompt, 10), strconv.FormatInt(v.Cached, 10), strconv.FormatInt(v.Completion, 10), strconv.FormatInt(v.Reasoning, 10),
+		yesNo(v.Estimated), strconv.FormatInt(v.Duration, 10), first, yesNo(v.Streamed), yesNo(v.Cancelled), dash(v.User),
+	}
+}

@@ -1,0 +1,60 @@
+-- The id of a record begins with its time, so the primary key is in the order of time. Times are
+-- milliseconds since 1970, days days since 1970. Keys, organizations and projects are ids; what is unknown is ''.
+
+-- +goose Up
+CREATE TABLE usage (
+    id                text    PRIMARY KEY,
+    at                integer NOT NULL,
+    key_id            text    NOT NULL,
+    organization_id   text    NOT NULL,
+    project_id        text    NOT NULL,
+    model             text    NOT NULL,
+    upstream          text    NOT NULL,
+    status            integer NOT NULL,
+    error_code        text    NOT NULL,
+    prompt_tokens     integer NOT NULL,
+    cached_tokens     integer NOT NULL,
+    completion_tokens integer NOT NULL,
+    reasoning_tokens  integer NOT NULL,
+    reported          boolean NOT NULL, -- by the backend; else the tokens are estimated
+    duration          integer NOT NULL, -- in milliseconds
+    first_token       integer NOT NULL, -- after so many milliseconds; 0 where none came
+    streamed          boolean NOT NULL,
+    cancelled         boolean NOT NULL,
+    user_hash         text    NOT NULL
+);
+
+-- The sums of all records of a day, also of those that are gone from usage.
+CREATE TABLE usage_daily (
+    day               integerNOT NULL,
+    organization_id   text   NOT NULL,
+    project_id        text   NOT NULL,
+    key_id            text   NOT NULL,
+    model             text   NOT NULL,
+    user_hash         text   NOT NULL,
+    requests          integerNOT NULL,
+    errors            integerNOT NULL,
+    cancelled         integerNOT NULL,
+    estimated         integerNOT NULL, -- requests whose tokens were
+    prompt_tokens     integerNOT NULL,
+    cached_tokens     integerNOT NULL,
+    completion_tokens integerNOT NULL,
+    reasoning_tokens  integerNOT NULL,
+    PRIMARY KEY (day, organization_id, project_id, key_id, model, user_hash)
+);
+CREATE INDEX usage_daily_key ON usage_daily (key_id, day);
+CREATE INDEX usage_daily_project ON usage_daily (project_id, day);
+CREATE INDEX usage_daily_organization ON usage_daily (organization_id, day);
+
+-- Which instance deletes what is too old: the one that moves busy_until on.
+CREATE TABLE usage_upkeep (
+    one        integer PRIMARY KEY CHECK (one = 1),
+    busy_until integer NOT NULL
+);
+INSERT INTO usage_upkeep (one, busy_until) VALUES (1, 0);
+
+-- What is shared by all instances and shown to nobody.
+CREATE TABLE secrets (
+    name  text  PRIMARY KEY,
+    value blob  NOT NULL
+);

@@ -1,0 +1,109 @@
+-- Records come as one JSON object, whose names do not matter: both databases take that apart alike.
+
+-- name: AddRecords :many
+INSERT INTO usage (
+    id, at, key_id, organization_id, project_id, model, upstream, status, error_code,
+    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported,
+    duration, first_token, streamed, cancelled, user_hash
+)
+SELECT value->>'id', CAST(value->>'at' AS bigint), value->>'key', value->>'organization', value->>'project',
+    value->>'model', value->>'upstream', CAST(value->>'status' AS bigint), value->>'error',
+    CAST(value->>'prompt' AS bigint), CAST(value->>'cached' AS bigint),
+    CAST(value->>'completion' AS bigint), CAST(value->>'reasoning' AS bigint), CAST(value->>'reported' AS boolean),
+    CAST(value->>'duration' AS bigint), CAST(value->>'first_token' AS bigint),
+    CAST(value->>'streamed' AS boolean), CAST(value->>'cancelled' AS boolean), value->>'user'
+FROM json_each(sqlc.arg(records))
+WHERE true
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
+
+-- name: AddToDays :exec
+INSERT INTO usage_daily (
+    day, organization_id, project_id, key_id, model, user_hash, requests, errors, cancelled, estimated,
+    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens
+)
+SELECT at / 86400000, organization_id, project_id, key_id, model, user_hash,
+    count(*),
+    sum(CASE WHEN error_code <> '' AND NOT usage.cancelled THEN 1 ELSE 0 END),
+    sum(CASE WHEN usage.cancelled THEN 1 ELSE 0 END),
+    sum(CASE WHEN reported THEN 0 ELSE 1 END),
+    sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), sum(reasoning_tokens)
+FROM usage
+WHERE id IN (SELECT key FROM json_each(sqlc.arg(ids)))
+GROUP BY 1, 2, 3, 4, 5, 6
+ORDER BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (day, organization_id, project_id, key_id, model, user_hash) DO UPDATE
+SET requests = usage_daily.requests + excluded.requests,
+    errors = usage_daily.errors + excluded.errors,
+    cancelled = usage_daily.cancelled + excluded.cancelled,
+    estimated = usage_daily.estimated + excluded.estimated,
+    prompt_tokens = usage_daily.prompt_tokens + excluded.prompt_tokens,
+    cached_tokens = usage_daily.cached_tokens + excluded.cached_tokens,
+    completion_tokens = usage_daily.completion_tokens + excluded.completion_tokens,
+    reasoning_tokens = usage_daily.reasoning_tokens + excluded.reasoning_tokens;
+
+-- name: SumDays :many
+SELECT CAST(CASE WHEN CAST(sqlc.arg(by_day) AS boolean) THEN day ELSE 0 END AS bigint) AS day,
+    CAST(CASE WHEN CAST(sqlc.arg(by_organization) AS boolean) THEN organization_id ELSE '' END AS text) AS organization_id,
+    CAST(CASE WHEN CAST(sqlc.arg(by_project) AS boolean) THEN project_id ELSE '' END AS text) AS project_id,
+    CAST(CASE WHEN CAST(sqlc.arg(by_key) AS boolean) THEN key_id ELSE '' END AS text) AS key_id,
+    CAST(CASE WHEN CAST(sqlc.arg(by_model) AS boolean) THEN model ELSE '' END AS text) AS model,
+    CAST(CASE WHEN CAST(sqlc.arg(by_user) AS boolean) THEN user_hash ELSE '' END AS text) AS user_hash,
+    CAST(sum(requests) AS bigint) AS requests,
+    CAST(sum(errors) AS bigint) AS errors,
+    CAST(sum(cancelled) AS bigint) AS cancelled,
+    CAST(sum(estimated) AS bigint) AS estimated,
+    CAST(sum(prompt_tokens) AS bigint) AS prompt_tokens,
+    CAST(sum(cached_tokens) AS bigint) AS cached_tokens,
+    CAST(sum(completion_tokens) AS bigint) AS completion_tokens,
+    CAST(sum(reasoning_tokens) AS bigint) AS reasoning_tokens
+FROM usage_daily
+WHERE usage_daily.day >= sqlc.arg(since) AND usage_daily.day < sqlc.arg(until)
+    AND (CAST(sqlc.arg(organization) AS text) = '' OR usage_daily.organization_id = sqlc.arg(organization))
+    AND (CAST(sqlc.arg(project) AS text) = '' OR usage_daily.project_id = sqlc.arg(project))
+    AND (CAST(sqlc.arg(key) AS text) = '' OR usage_daily.key_id = sqlc.arg(key))
+    AND (CAST(sqlc.arg(model) AS text) = '' OR usage_daily.model = sqlc.arg(model))
+    AND (CAST(sqlc.arg(user_hash) AS text) = '' OR usage_daily.user_hash = sqlc.arg(user_hash))
+GROUP BY 1, 2, 3, 4, 5, 6
+ORDER BY 1, 2, 3, 4, 5, 6;
+
+-- name: Records :many
+SELECT * FROM usage
+WHERE id > sqlc.arg(after) AND id < sqlc.arg(before)
+    AND (CAST(sqlc.arg(organization) AS text) = '' OR organization_id = sqlc.arg(organization))
+    AND (CAST(sqlc.arg(project) AS text) = '' OR project_id = sqlc.arg(project))
+    AND (CAST(sqlc.arg(key) AS text) = '' OR key_id = sqlc.arg(key))
+    AND (CAST(sqlc.arg(model) AS text) = '' OR model = sqlc.arg(model))
+    AND (CAST(sqlc.arg(user_hash) AS text) = '' OR user_hash = sqlc.arg(user_hash))
+ORDER BY id
+LIMIT sqlc.arg(most);
+
+-- name: TokensOfKey :one
+SELECT CAST(coalesce(sum(CASE WHEN day >= sqlc.arg(today) THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
+    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
+FROM usage_daily WHERE key_id = sqlc.arg(id) AND day >= sqlc.arg(month_begins);
+
+-- name: TokensOfProject :one
+SELECT CAST(coalesce(sum(CASE WHEN day >= sqlc.arg(today) THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
+    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
+FROM usage_daily WHERE project_id = sqlc.arg(id) AND day >= sqlc.arg(month_begins);
+
+-- name: TokensOfOrganization :one
+SELECT CAST(coalesce(sum(CASE WHEN day >= sqlc.arg(today) THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
+    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
+FROM usage_daily WHERE organization_id = sqlc.arg(id) AND day >= sqlc.arg(month_begins);
+
+-- name: BeginUpkeep :execrows
+UPDATE usage_upkeep SET busy_until = sqlc.arg(until) WHERE busy_until <= sqlc.arg(now);
+
+-- name: DeleteRecords :execrows
+DELETE FROM usage WHERE id IN (SELECT old.id FROM usage AS old WHERE old.id < sqlc.arg(before) ORDER BY old.id LIMIT sqlc.arg(most));
+
+-- name: DeleteDay :execrows
+DELETE FROM usage_daily WHERE day = (SELECT min(old.day) FROM usage_daily AS old WHERE old.day < sqlc.arg(before));
+
+-- name: AddSecret :exec
+INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING;
+
+-- name: Secret :one
+SELECT value FROM secrets WHERE name = $1;

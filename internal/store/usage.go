@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/specgate/specgate/internal/store/sqlgen"
+	"github.com/specgate/specgate/internal/usage"
+)
+
+var _ usage.Sink = (*Store)(nil)
+
+// AddUsage keeps records, and adds those that were not there to the sums of their days, in one transaction.
+// The sums are changed in one order, so that no two instances wait for each other.
+func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
+	byID := make(map[string]usage.Record, len(records))
+	for _, r := range records {
+		byID[r.ID] = r
+	}
+	given, err := json.Marshal(byID)
+	if err != nil {
+		return fmt.Errorf("add usage: %w", err)
+	}
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("add usage: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	q := sqlgen.New(tx)
+	added, err := q.AddRecords(ctx, string(given))
+	if err != nil {
+		return fmt.Errorf("add usage: %w", err)
+	}
+	if err := addToDays(ctx, q, added); err != nil {
+		return fmt.Errorf("add usage: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("add usage: %w", err)
+	}
+	return nil
+}
+
+func addToDays(ctx context.Context, q *sqlgen.Queries, added []string) error {
+	if len(added) == 0 {
+		return nil
+	}
+	ids := make(map[string]bool, len(added))
+	for _, id := range added {
+		ids[id] = true
+	}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	return q.AddToDays(ctx, string(text))
+}
+
+// UsageSecret is what users are hashed with, the same for all who have the store. It is made once.
+func (s *Store) UsageSecret(ctx context.Context) ([]byte, error) {
+	const name = "usage"
+	made := make([]byte, 32)
+	_, _ = rand.Read(made) // never fails
+	q := s.queries()
+	if err := q.AddSecret(ctx, sqlgen.AddSecretParams{Name: name, Value: made}); err != nil {
+		return nil, fmt.Errorf("make the secret of usage: %w", err)
+	}
+	secret, err := q.Secret(ctx, name)
+	return secret, found(err, "secret of usage")
+}
+
+// UsageFilter chooses records and sums. What is empty chooses all.
+type UsageFilter struct {
+	Since, Until                            time.Time // a record is chosen from Since on, and before Until
+	Organization, Project, Key, Model, User string    // ids; the name of the model; the hash of the user
+}
+
+// Records lists records in the order of time, at most most of them, after one with the id after; empty begins.
+func (s *Store) Records(ctx context.Context, f UsageFilter, after string, most int) ([]usage.Record, error) {
+	rows, err := s.queries().Records(ctx, sqlgen.RecordsParams{
+		After: max(after, usage.FirstID(f.Since)), Before: usage.FirstID(f.Until), Most: int32(most),
+		Organization: f.Organization, Project: f.Project, Key: f.Key, Model: f.Model, UserHash: f.User,
+	})
+	if err != nil {
+		return nil, found(err, "usage")
+	}
+	return mapped(rows, recordOf), nil
+}
+
+func recordOf(r sqlgen.Usage) usage.Record {
+	return usage.Record{
+		ID: r.ID, At: r.At, Key: r.KeyID, Organization: r.OrganizationID, Project: r.ProjectID,
+		Model: r.Model, Upstream: r.Upstream, Status: int(r.Status), Error: r.ErrorCode,
+		Prompt: r.PromptTokens, Cached: r.CachedTokens, Completion: r.CompletionTokens, Reasoning: r.ReasoningTokens,
+		Reported: r.Reported, Duration: r.Duration, FirstToken: r.FirstToken, Streamed: r.Streamed, Cancelled: r.Cancelled,
+		User: r.UserHash,
+	}
+}
+
+// UsageBy says by what sums are kept apart.
+type UsageBy struct{ Day, Organization, Project, Key, Model, User bool }
+
+// UsageSum is the use of one of those that are kept apart; empty is what is not.
+type UsageSum struct {
+	Day                                     time.Time // of UTC
+	Organization, Project, Key, Model, User string
+
+	Requests, Errors, Cancelled, Estimated int64 // Estimated are those requests whose tokens nobody reported
+	Prompt, Cached, Completion, Reasoning  int64 // tokens
+}
+
+// Sums adds up whole days of UTC, those of the filter's times included.
+func (s *Store) Sums(ctx context.Context, f UsageFilter, by UsageBy) ([]UsageSum, error) {
+	rows, err := s.queries().SumDays(ctx, sqlgen.SumDaysParams{
+		ByDay: by.Day, ByOrganization: by.Organization, ByProject: by.Project, ByKey: by.Key, ByModel: by.Model, ByUser: by.User,
+		Since: dayOf(f.Since), Until: dayOf(f.Until.Add(day - 1)),
+		Organization: f.Organization, Project: f.Project, Key: f.Key, Model: f.Model, UserHash: f.User,
+	})
+	if err != nil {
+		return nil, found(err, "usage")
+	}
+	return mapped(rows, sumOf), nil
+}
+
+func sumOf(r sqlgen.SumDaysRow) UsageSum {
+	return UsageSum{
+		Day: time.UnixMilli(r.Day * day.Milliseconds()).UTC(), Organization: r.OrganizationID, Project: r.ProjectID, Key: r.KeyID,
+		Model: r.Model, User: r.UserHash,
+		Requests: r.Requests, Errors: r.Errors, Cancelled: r.Cancelled, Estimated: r.Estimated,
+		Prompt: r.PromptTokens, Cached: r.CachedTokens, Completion: r.CompletionTokens, Reasoning: r.ReasoningTokens,
+	}
+}
+
+const day = 24 * time.Hour
+
+// dayOf is the number of a day of UTC; 0 and before for 1970.
+func dayOf(t time.Time) int64 { return t.UnixMilli() / day.Milliseconds() }

@@ -1,0 +1,152 @@
+package usage
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Sink is where records are kept.
+type Sink interface {
+	// AddUsage keeps records, but for those that it has already, by their ids. It keeps all of them or none.
+	AddUsage(ctx context.Context, records []Record) error
+}
+
+// Options say how a Recorder goes about it.
+type Options struct {
+	Sink   Sink
+	Secret []byte // of the hashes of users
+	Logger *slog.Logger
+
+	// EachWaits is whether Keep waits until its record is kept.
+	EachWaits bool
+	Spool     Spool // keeps what the sink does not take at present; closed by Close
+}
+
+// Spool keeps records for a while. It is used by one goroutine.
+type Spool interface {
+	// Push adds records, and says how many it has room for.
+	Push(records []Record) (kept int, err error)
+	// Next are some of the oldest, at most most of them, and how many there were that cannot be read any more.
+	Next(most int) (records []Record, torn int, err error)
+	// Drop removes those that Next gave last.
+	Drop() error
+	// Size is what is kept, in bytes.
+	Size() int64
+	Close() error
+}
+
+const (
+	every    = 250 * time.Millisecond // between two batches, where nobody waits for them
+	patience = 500 * time.Millisecond // for the sink to take what waits
+	again    = time.Second            // before a sink that was away is tried
+	batch    = 512                    // records that the sink is given at one time, where it is quick
+	fewest   = 8                      // where it is slow
+	most     = 16384                  // records in memory
+	complain = 30 * time.Second       // between two lines on records that are lost
+)
+
+// Recorder keeps records in batches, by one goroutine. What the sink does not take in time goes to the spool,
+// and from there to the sink when that is back, the oldest first.
+type Recorder struct {
+	options Options
+	size    atomic.Int64 // of the spool
+	dropped atomic.Int64
+	until   atomic.Int64 // when closing has to be over, in ns since 1970
+
+	mu      sync.Mutex
+	waiting []Record
+	written chan struct{} // closed when those that wait now are kept
+	closed  bool
+
+	poke  chan struct{}
+	ended chan struct{}
+
+	piece  int       // records that the sink is given at one time; from here on all belongs to the goroutine
+	away   bool      // whether it took nothing the last time
+	retry  time.Time // when the sink is tried again
+	cause  error     // why the spool failed since
+	said   int64     // how many lost records were told of
+	saidAt time.Time
+}
+
+// New begins to keep records. Close ends it.
+func New(o Options) *Recorder {
+	r := &Recorder{options: o, written: make(chan struct{}), poke: make(chan struct{}, 1), ended: make(chan struct{}), piece: batch}
+	r.size.Store(o.Spool.Size())
+	go r.run()
+	return r
+}
+
+// Keep keeps a record. Where each request waits, it returns once the record is in the sink or the spool, or
+// nowhere because neither takes it, or when ctx ends.
+func (r *Recorder) Keep(ctx context.Context, record Record) {
+	written, full := r.add(record)
+	if r.options.EachWaits || full {
+		r.wake()
+	}
+	if !r.options.EachWaits {
+		return
+	}
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
+}
+
+var over = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// add has a record wait, if there is room for it.
+func (r *Recorder) add(record Record) (written <-chan struct{}, full bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || len(r.waiting) >= most {
+		r.dropped.Add(1)
+		return over, false
+	}
+	r.waiting = append(r.waiting, record)
+	return r.written, len(r.waiting) == batch
+}
+
+// take takes all that wait.
+func (r *Recorder) take() (records []Record, written chan struct{}, closed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	records, written = r.waiting, r.written
+	r.waiting, r.written = nil, make(chan struct{})
+	return records, written, r.closed
+}
+
+// User is what is kept of a `user`.
+func (r *Recorder) User(name string) string { return Hash(r.options.Secret, name) }
+
+// Dropped is how many records were lost since the start.
+func (r *Recorder) Dropped() int64 { return r.dropped.Load() }
+
+// SpoolSize is how many bytes wait in the spool.
+func (r *Recorder) SpoolSize() int64 { return r.size.Load() }
+
+// Close keeps what there is, in the sink or else in the spool. It empties the spool too, as far as that takes
+// no longer than limit.
+func (r *Recorder) Close(limit time.Duration) error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.until.Store(time.Now().Add(limit).UnixNano())
+	r.wake()
+	<-r.ended
+	return r.options.Spool.Close()
+}
+
+func (r *Recorder) wake() {
+	select {
+	case r.poke <- struct{}{}:
+	default: // it will look anyway
+	}
+}
