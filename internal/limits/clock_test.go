@@ -14,7 +14,10 @@ func TestClockThatIsPutBack(t *testing.T) {
 			b.must(b.take(990, s), "").Settle(b.Context(), 0)
 			b.set(-2 * time.Second)
 			b.must(b.take(990, s), "").Settle(b.Context(), 0)
-			b.sleep(72 * time.Second)
+			for range 72 {
+				b.sleep(time.Second)
+				b.must(b.take(0, s), "").Settle(b.Context(), 0)
+			}
 		}
 		b.must(b.take(1000, s), "")
 		b.must(b.take(1, s), "tokens of key")

@@ -62,7 +62,7 @@ func TestQuotaThatIsLifted(t *testing.T) {
 			b.must(b.take(100, s, wide), "").Settle(b.Context(), 100)
 			var running []*Grant
 			for range 10 {
-				running = append(running, b.must(b.take(5000, Scope{ID: s.ID}, wide), ""))
+				running = append(running, b.must(b.take(5000, Scope{s.ID, Limits{Requests: 1000}}, wide), ""))
 			}
 			for _, g := range running {
 				g.Settle(b.Context(), 20)
