@@ -38,8 +38,7 @@ func (s *Server) limit(operation string) echo.MiddlewareFunc {
 			if !meter.Limited(call) {
 				return next(c)
 			}
-			h := c.Response().Header()
-			c.Response().Before(func() { tellLimits(h, call.Limits) })
+			tellLimits(c, call)
 			if operation != completions {
 				if err := meter.Count(ctx); err != nil {
 					return err
@@ -55,14 +54,33 @@ func (s *Server) limit(operation string) echo.MiddlewareFunc {
 	}
 }
 
+// countRefused counts a request that was refused before it came to limit, if it is known whose it was: nobody
+// finds out for free what a token is good for.
+func (s *Server) countRefused(c echo.Context, err error) error {
+	ctx := c.Request().Context()
+	call := completion.CallOf(ctx)
+	meter := s.options.Meter
+	if meter == nil || call.Principal == nil || !meter.Limited(call) {
+		return err
+	}
+	tellLimits(c, call)
+	return cmp.Or(meter.Count(ctx), err)
+}
+
+// tellLimits has what is left put on an answer, as soon as that is sent.
+func tellLimits(c echo.Context, call *completion.Call) {
+	h := c.Response().Header()
+	c.Response().Before(func() { putLimits(h, call.Limits) })
+}
+
 // limitHeaders are those that a backend's limits are passed on in, where the gateway has none.
 var limitHeaders = [...]string{
 	"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests",
 	"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens",
 }
 
-// tellLimits puts what is left in the place of what a backend says.
-func tellLimits(h http.Header, l completion.Limits) {
+// putLimits puts what is left in the place of what a backend says.
+func putLimits(h http.Header, l completion.Limits) {
 	if !l.Asked {
 		return
 	}
@@ -79,11 +97,11 @@ func tellLimits(h http.Header, l completion.Limits) {
 			ends[at+2] = len(all)
 		}
 	}
-	putLimits(h, string(all), ends[:]) // one string for all of them
+	cutLimits(h, string(all), ends[:]) // one string for all of them
 }
 
-// putLimits cuts all into the values, of which each ends where ends says; 0 is that of none.
-func putLimits(h http.Header, all string, ends []int) {
+// cutLimits cuts all into the values, of which each ends where ends says; 0 is that of none.
+func cutLimits(h http.Header, all string, ends []int) {
 	values, begin := make([]string, len(limitHeaders)), 0
 	for i, name := range limitHeaders {
 		if ends[i] == 0 {
