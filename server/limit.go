@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"net/http"
@@ -93,7 +94,7 @@ func putLimits(h http.Header, l completion.Limits) {
 			ends[at] = len(all)
 			all = strconv.AppendInt(all, left.Remaining, 10)
 			ends[at+1] = len(all)
-			all = append(all, upToMillis(left.Reset)...)
+			all = appendMillis(all, left.Reset)
 			ends[at+2] = len(all)
 		}
 	}
@@ -113,7 +114,26 @@ func cutLimits(h http.Header, all string, ends []int) {
 	}
 }
 
-// upToMillis writes a time as 6m0s or 120ms.
-func upToMillis(d time.Duration) string {
-	return (d + time.Millisecond - 1).Truncate(time.Millisecond).String()
+// appendMillis writes a time as 1h0m0s, 6m0.5s or 120ms: as Go does, of whole milliseconds and no more.
+func appendMillis(text []byte, d time.Duration) []byte {
+	millis := int64((d + time.Millisecond - 1) / time.Millisecond)
+	seconds, millis := millis/1000, millis%1000
+	switch {
+	case seconds == 0 && millis == 0:
+		return append(text, "0s"...)
+	case seconds == 0:
+		return append(strconv.AppendInt(text, millis, 10), "ms"...)
+	}
+	if seconds >= 3600 {
+		text = append(strconv.AppendInt(text, seconds/3600, 10), 'h')
+	}
+	if seconds >= 60 {
+		text = append(strconv.AppendInt(text, seconds/60%60, 10), 'm')
+	}
+	text = strconv.AppendInt(text, seconds%60, 10)
+	if millis > 0 {
+		text = append(text, '.', byte('0'+millis/100), byte('0'+millis/10%10), byte('0'+millis%10))
+		text = bytes.TrimRight(text, "0")
+	}
+	return append(text, 's')
 }

@@ -1,5 +1,7 @@
 package limits
 
+import "time"
+
 // account is what a scope has used.
 type account struct {
 	requests, tokens *window // nil where nothing is limited, or nothing was used of late
@@ -25,6 +27,16 @@ func (t *tally) add(period, n int64) {
 	if t.period <= period {
 		t.used = max(0, t.used+n)
 	}
+}
+
+// calendar knows the present day and its month, for neither changes often.
+type calendar struct{ day, month int64 }
+
+func (c *calendar) at(now time.Time) (day, month int64) {
+	if day := dayOf(now); day != c.day {
+		c.day, c.month = day, monthOf(now)
+	}
+	return c.day, c.month
 }
 
 func (a *account) idle(now *held) bool {

@@ -35,8 +35,7 @@ func judge(scopes []Scope, readings []reading, tokens int64, now time.Time) (g G
 	}
 	for i := range scopes {
 		for kind := Requests; kind <= MonthTokens; kind++ {
-			v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens)
-			if v.limit > 0 && kind != Parallel {
+			if v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens); v.limit > 0 && kind != Parallel {
 				v.left(&g, now, readings[i].leaves)
 			}
 		}
@@ -149,8 +148,8 @@ func monthOf(t time.Time) int64 {
 }
 
 func untilTomorrow(t time.Time) time.Duration {
-	year, month, day := t.UTC().Date()
-	return time.Date(year, month, day+1, 0, 0, 0, 0, time.UTC).Sub(t)
+	const day = 24 * 60 * 60
+	return time.Duration(day-t.Unix()%day)*time.Second - time.Duration(t.Nanosecond())
 }
 
 func untilNextMonth(t time.Time) time.Duration {

@@ -22,6 +22,7 @@ type Memory struct {
 	mu       sync.Mutex // one for all: a request takes from all of its scopes or from none
 	accounts map[string]*account
 	swept    int64 // the step in which accounts were last looked through
+	calendar calendar
 }
 
 var _ Limiter = (*Memory)(nil)
@@ -64,7 +65,8 @@ func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant
 	defer m.mu.Unlock()
 	now := m.now()
 	at := now.Sub(m.start)
-	h.step, h.day, h.month = int64(at/step), dayOf(now), monthOf(now)
+	h.step = int64(at / step)
+	h.day, h.month = m.calendar.at(now)
 	for i := range scopes {
 		a := m.account(scopes[i].ID)
 		h.shares = append(h.shares, share{a, scopes[i].Tokens > 0, scopes[i].ofQuota()})
