@@ -119,7 +119,7 @@ func (h *held) take(scopes []Scope) {
 	for i, s := range h.shares {
 		s.running++
 		if scopes[i].Requests > 0 {
-			s.account.requests.add(1)
+			s.requests.add(1)
 		}
 		if s.tokens && h.tokens > 0 {
 			s.account.tokens.add(h.tokens)
