@@ -2570,7 +2570,13 @@ type ContentTooLargeJSONResponse struct {
 }
 
 type ForbiddenResponseHeaders struct {
-	XRequestId *string
+	XRatelimitLimitRequests     *string
+	XRatelimitLimitTokens       *string
+	XRatelimitRemainingRequests *string
+	XRatelimitRemainingTokens   *string
+	XRatelimitResetRequests     *string
+	XRatelimitResetTokens       *string
+	XRequestId                  *string
 }
 type ForbiddenJSONResponse struct {
 	Body Error
@@ -2992,6 +2998,24 @@ func (response CreateCompletion403JSONResponse) VisitCreateCompletionResponse(w 
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -3646,6 +3670,24 @@ func (response ListModels403JSONResponse) VisitListModelsResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}
@@ -4111,6 +4153,24 @@ func (response RetrieveModel403JSONResponse) VisitRetrieveModelResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRatelimitLimitRequests != nil {
+		w.Header().Set("x-ratelimit-limit-requests", fmt.Sprint(*response.Headers.XRatelimitLimitRequests))
+	}
+	if response.Headers.XRatelimitLimitTokens != nil {
+		w.Header().Set("x-ratelimit-limit-tokens", fmt.Sprint(*response.Headers.XRatelimitLimitTokens))
+	}
+	if response.Headers.XRatelimitRemainingRequests != nil {
+		w.Header().Set("x-ratelimit-remaining-requests", fmt.Sprint(*response.Headers.XRatelimitRemainingRequests))
+	}
+	if response.Headers.XRatelimitRemainingTokens != nil {
+		w.Header().Set("x-ratelimit-remaining-tokens", fmt.Sprint(*response.Headers.XRatelimitRemainingTokens))
+	}
+	if response.Headers.XRatelimitResetRequests != nil {
+		w.Header().Set("x-ratelimit-reset-requests", fmt.Sprint(*response.Headers.XRatelimitResetRequests))
+	}
+	if response.Headers.XRatelimitResetTokens != nil {
+		w.Header().Set("x-ratelimit-reset-tokens", fmt.Sprint(*response.Headers.XRatelimitResetTokens))
+	}
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestId))
 	}

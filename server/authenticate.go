@@ -35,7 +35,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}
 		if err != nil {
-			return notAuthenticated(err)
+			return s.countRefused(c, notAuthenticated(err))
 		}
 		return next(c)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"net/http"
@@ -38,8 +39,7 @@ func (s *Server) limit(operation string) echo.MiddlewareFunc {
 			if !meter.Limited(call) {
 				return next(c)
 			}
-			h := c.Response().Header()
-			c.Response().Before(func() { tellLimits(h, call.Limits) })
+			tellLimits(c, call)
 			if operation != completions {
 				if err := meter.Count(ctx); err != nil {
 					return err
@@ -55,14 +55,33 @@ func (s *Server) limit(operation string) echo.MiddlewareFunc {
 	}
 }
 
+// countRefused counts a request that was refused before it came to limit, if it is known whose it was: nobody
+// finds out for free what a token is good for.
+func (s *Server) countRefused(c echo.Context, err error) error {
+	ctx := c.Request().Context()
+	call := completion.CallOf(ctx)
+	meter := s.options.Meter
+	if meter == nil || call.Principal == nil || !meter.Limited(call) {
+		return err
+	}
+	tellLimits(c, call)
+	return cmp.Or(meter.Count(ctx), err)
+}
+
+// tellLimits has what is left put on an answer, as soon as that is sent.
+func tellLimits(c echo.Context, call *completion.Call) {
+	h := c.Response().Header()
+	c.Response().Before(func() { putLimits(h, call.Limits) })
+}
+
 // limitHeaders are those that a backend's limits are passed on in, where the gateway has none.
 var limitHeaders = [...]string{
 	"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests",
 	"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens",
 }
 
-// tellLimits puts what is left in the place of what a backend says.
-func tellLimits(h http.Header, l completion.Limits) {
+// putLimits puts what is left in the place of what a backend says.
+func putLimits(h http.Header, l completion.Limits) {
 	if !l.Asked {
 		return
 	}
@@ -75,15 +94,15 @@ func tellLimits(h http.Header, l completion.Limits) {
 			ends[at] = len(all)
 			all = strconv.AppendInt(all, left.Remaining, 10)
 			ends[at+1] = len(all)
-			all = append(all, upToMillis(left.Reset)...)
+			all = appendMillis(all, left.Reset)
 			ends[at+2] = len(all)
 		}
 	}
-	putLimits(h, string(all), ends[:]) // one string for all of them
+	cutLimits(h, string(all), ends[:]) // one string for all of them
 }
 
-// putLimits cuts all into the values, of which each ends where ends says; 0 is that of none.
-func putLimits(h http.Header, all string, ends []int) {
+// cutLimits cuts all into the values, of which each ends where ends says; 0 is that of none.
+func cutLimits(h http.Header, all string, ends []int) {
 	values, begin := make([]string, len(limitHeaders)), 0
 	for i, name := range limitHeaders {
 		if ends[i] == 0 {
@@ -95,7 +114,26 @@ func putLimits(h http.Header, all string, ends []int) {
 	}
 }
 
-// upToMillis writes a time as 6m0s or 120ms.
-func upToMillis(d time.Duration) string {
-	return (d + time.Millisecond - 1).Truncate(time.Millisecond).String()
+// appendMillis writes a time as 1h0m0s, 6m0.5s or 120ms: as Go does, of whole milliseconds and no more.
+func appendMillis(text []byte, d time.Duration) []byte {
+	millis := int64((d + time.Millisecond - 1) / time.Millisecond)
+	seconds, millis := millis/1000, millis%1000
+	switch {
+	case seconds == 0 && millis == 0:
+		return append(text, "0s"...)
+	case seconds == 0:
+		return append(strconv.AppendInt(text, millis, 10), "ms"...)
+	}
+	if seconds >= 3600 {
+		text = append(strconv.AppendInt(text, seconds/3600, 10), 'h')
+	}
+	if seconds >= 60 {
+		text = append(strconv.AppendInt(text, seconds/60%60, 10), 'm')
+	}
+	text = strconv.AppendInt(text, seconds%60, 10)
+	if millis > 0 {
+		text = append(text, '.', byte('0'+millis/100), byte('0'+millis/10%10), byte('0'+millis%10))
+		text = bytes.TrimRight(text, "0")
+	}
+	return append(text, 's')
 }

@@ -289,6 +289,10 @@ func TestHeadersChoose(t *testing.T) {
 		if diff := cmp.Diff(want, p.Scopes()); diff != "" {
 			t.Errorf("scopes (-want +got):\n%s", diff)
 		}
+		p, _ = a.Authenticate(t.Context(), auth.Request{Token: every, Project: another})
+		if diff := cmp.Diff([]limits.Scope{want[0], want[2]}, p.Scopes()); diff != "" {
+			t.Errorf("scopes of one who is refused (-want +got):\n%s", diff)
+		}
 	})
 }
 

@@ -5,27 +5,33 @@ import (
 	"github.com/specgate/specgate/internal/limits"
 )
 
-// principal is who asks, in the project that the request names or the key has by default. What is
-// another's and what is not there are refused alike.
+// principal is who asks, in the project that the request names or the key has by default. One who is refused
+// counts for the key and its organization all the same.
 func (k Key) principal(h Holdings, r auth.Request) (auth.Principal, error) {
 	grant := &auth.Grant{Name: k.Name + "/" + k.ID, Models: k.Models, Key: k.ID, Organization: h.ID}
-	p := auth.Principal{Grant: grant}
-	if r.Organization != "" && BareOrganization(r.Organization) != h.ID {
-		return p, auth.ErrOrganization
+	key := limits.Scope{ID: "key:" + k.ID, Limits: k.Limits}
+	organization := limits.Scope{ID: "organization:" + h.ID, Limits: h.Limits}
+	id, err := k.project(h, r)
+	if err != nil {
+		grant.Scopes = []limits.Scope{key, organization}
+		return auth.Principal{Grant: grant}, err
 	}
-	id := k.DefaultProject
+	grant.Project = id
+	grant.Scopes = []limits.Scope{key, {ID: "project:" + id, Limits: h.Projects[id].Limits}, organization}
+	return auth.Principal{Grant: grant}, nil
+}
+
+// project is the id of the project of a request. What is another's and what is not there are refused alike.
+func (k Key) project(h Holdings, r auth.Request) (id string, err error) {
+	if r.Organization != "" && BareOrganization(r.Organization) != h.ID {
+		return "", auth.ErrOrganization
+	}
+	id = k.DefaultProject
 	if r.Project != "" {
 		id = BareProject(r.Project)
 	}
-	project, ok := h.Projects[id]
-	if !ok || project.Disabled || !k.MayUseProject(id) {
-		return p, auth.ErrProject
+	if project, ok := h.Projects[id]; !ok || project.Disabled || !k.MayUseProject(id) {
+		return "", auth.ErrProject
 	}
-	grant.Project = id
-	grant.Scopes = []limits.Scope{
-		{ID: "key:" + k.ID, Limits: k.Limits},
-		{ID: "project:" + id, Limits: project.Limits},
-		{ID: "organization:" + h.ID, Limits: h.Limits},
-	}
-	return p, nil
+	return id, nil
 }

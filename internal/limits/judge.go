@@ -7,6 +7,7 @@ type reading struct {
 	requests, tokens use
 	running          int64
 	day, month       int64
+	leaves           time.Duration // until what is taken now has left the windows
 }
 
 // use is what was used in the window.
@@ -16,17 +17,11 @@ type use struct {
 	whole time.Duration // until nothing of it counts any more
 }
 
-// moment is when something is asked.
-type moment struct {
-	time.Time               // UTC
-	whole     time.Duration // until what is taken now has left the window
-}
-
 // soon is when a request that is one too many at one time may be made again: nobody knows.
 const soon = time.Second
 
-// judge says whether all scopes grant a request with some tokens, and what is left then.
-func judge(scopes []Scope, readings []reading, tokens int64, now moment) (g Grant) {
+// judge says whether all scopes grant a request with some tokens, and what is left then. now is in UTC.
+func judge(scopes []Scope, readings []reading, tokens int64, now time.Time) (g Grant) {
 	for i := range scopes {
 		for kind := Requests; kind <= MonthTokens; kind++ {
 			v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens)
@@ -40,8 +35,9 @@ func judge(scopes []Scope, readings []reading, tokens int64, now moment) (g Gran
 	}
 	for i := range scopes {
 		for kind := Requests; kind <= MonthTokens; kind++ {
-			v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens)
-			v.left(&g, now)
+			if v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens); v.limit > 0 && kind != Parallel {
+				v.left(&g, now, readings[i].leaves)
+			}
 		}
 	}
 	return g
@@ -70,7 +66,7 @@ func verdictOf(kind Kind, l *Limits, r *reading, tokens int64) verdict {
 }
 
 // refusal is that of a limit which has not so much left.
-func (v *verdict) refusal(scope string, now moment) Refusal {
+func (v *verdict) refusal(scope string, now time.Time) Refusal {
 	r := Refusal{Kind: v.kind, Scope: scope, Limit: v.limit, Never: v.ask > v.limit}
 	switch {
 	case v.in != nil:
@@ -84,14 +80,14 @@ func (v *verdict) refusal(scope string, now moment) Refusal {
 }
 
 // untilWhole is how long it takes until nothing counts that was used before.
-func (v *verdict) untilWhole(now moment) time.Duration {
+func (v *verdict) untilWhole(now time.Time) time.Duration {
 	switch {
 	case v.in != nil:
 		return v.in.whole
 	case v.kind == DayTokens:
-		return untilTomorrow(now.Time)
+		return untilTomorrow(now)
 	default:
-		return untilNextMonth(now.Time)
+		return untilNextMonth(now)
 	}
 }
 
@@ -102,11 +98,9 @@ func (r Refusal) longer(than Refusal) bool {
 	return r.Wait > than.Wait
 }
 
-// left puts what is left of a limit into the status, if it is nearer to its end than what is there.
-func (v *verdict) left(g *Grant, now moment) {
-	if v.limit <= 0 || v.kind == Parallel {
-		return
-	}
+// left puts what is left of a limit into the status, if it is nearer to its end than what is there. leaves is
+// when what is taken now has left a window.
+func (v *verdict) left(g *Grant, now time.Time, leaves time.Duration) {
 	at := &g.Status.Tokens
 	if v.kind == Requests {
 		at = &g.Status.Requests
@@ -119,7 +113,7 @@ func (v *verdict) left(g *Grant, now moment) {
 		return
 	}
 	*at = Left{Limit: v.limit, Remaining: remaining}
-	if at.Reset = now.whole; !taken || v.in == nil {
+	if at.Reset = leaves; !taken || v.in == nil {
 		at.Reset = v.untilWhole(now)
 	}
 }
@@ -154,8 +148,8 @@ func monthOf(t time.Time) int64 {
 }
 
 func untilTomorrow(t time.Time) time.Duration {
-	year, month, day := t.UTC().Date()
-	return time.Date(year, month, day+1, 0, 0, 0, 0, time.UTC).Sub(t)
+	const day = 24 * 60 * 60
+	return time.Duration(day-t.Unix()%day)*time.Second - time.Duration(t.Nanosecond())
 }
 
 func untilNextMonth(t time.Time) time.Duration {

@@ -2,9 +2,8 @@ package limits
 
 import (
 	"context"
-	"strconv"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -44,21 +43,36 @@ func (l *leases) change(key string, how func(set map[string]struct{})) {
 	}
 }
 
-// all are the leases that are held, as the arguments of renewals.
-func (l *leases) all() map[string][]any {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := map[string][]any{}
-	for key, set := range l.held {
+// batch is how many leases are renewed by one script, and how many scripts are sent together.
+const batch = 250
+
+// renewals are the leases that are held, as the arguments of scripts.
+func (r *Redis) renewals() (all []renewalOf) {
+	r.leases.mu.Lock()
+	defer r.leases.mu.Unlock()
+	for key, set := range r.leases.held {
+		args := r.renewalArgs()
 		for id := range set {
-			all[key] = append(all[key], id)
+			if args = append(args, id); len(args) == batch {
+				all, args = append(all, renewalOf{key, args}), r.renewalArgs()
+			}
+		}
+		if len(args) > 2 {
+			all = append(all, renewalOf{key, args})
 		}
 	}
 	return all
 }
 
+type renewalOf struct {
+	key  string
+	args []any
+}
+
+func (r *Redis) renewalArgs() []any { return []any{r.now(), r.leaseInMilli} }
+
 // renewal has leases hold longer. One that was given up in the meantime is not taken anew.
-var renewal = redis.NewScript(`
+const renewal = `
 local now = tonumber(ARGV[1])
 if not now then
   local t = redis.call('TIME')
@@ -67,27 +81,18 @@ end
 for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[i]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
-`)
+`
 
-// renew renews all leases time and again, until ctx ends.
-func (r *Redis) renew(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			r.renewAll(ctx)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
+// renewAll renews all leases: those of thousands of scopes have to be renewed well before they run out.
 func (r *Redis) renewAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lease/3)
 	defer cancel()
-	for key, ids := range r.leases.all() {
-		args := append([]any{r.now(), strconv.FormatInt(lease.Milliseconds(), 10)}, ids...)
-		_ = renewal.Run(ctx, r.client, []string{key}, args...).Err() // two more are tried before it runs out
+	for some := range slices.Chunk(r.renewals(), batch) {
+		_, _ = r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, one := range some {
+				p.Eval(ctx, renewal, []string{one.key}, one.args...)
+			}
+			return nil
+		}) // two more are tried before a lease runs out
 	}
 }

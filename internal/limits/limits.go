@@ -23,7 +23,10 @@ func (l Limits) None() bool {
 }
 
 // OfTokens reports whether any limit is on tokens.
-func (l Limits) OfTokens() bool { return l.Tokens > 0 || l.DayTokens > 0 || l.MonthTokens > 0 }
+func (l Limits) OfTokens() bool { return l.Tokens > 0 || l.ofQuota() }
+
+// ofQuota reports whether the tokens of a day or a month are limited.
+func (l Limits) ofQuota() bool { return l.DayTokens > 0 || l.MonthTokens > 0 }
 
 // Scope is whose use is counted together: that of a key, a project, an organization.
 type Scope struct {

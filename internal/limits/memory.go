@@ -9,11 +9,13 @@ import (
 // Memory is the limiter of one instance. It may be used by many goroutines at once.
 type Memory struct {
 	seeds seeds
+	now   func() time.Time // also by a clock that is never set, which the windows go by
 	start time.Time
 
 	mu       sync.Mutex // one for all: a request takes from all of its scopes or from none
 	accounts map[string]*account
 	swept    int64 // the step in which accounts were last looked through
+	calendar calendar
 }
 
 var _ Limiter = (*Memory)(nil)
@@ -21,66 +23,48 @@ var _ Limiter = (*Memory)(nil)
 // NewMemory returns a limiter that begins with nothing used, or with what seed says; nil says nothing.
 func NewMemory(seed Seed) *Memory {
 	now := time.Now()
-	return &Memory{seeds: seeds{seed: seed, start: now}, start: now, accounts: map[string]*account{}}
-}
-
-// account is what a scope has used.
-type account struct {
-	requests, tokens *window // nil where nothing is limited, or nothing was used of late
-	running          int64   // requests that are not settled
-	day, month       tally
-	seeded           bool // whether these hold what the seed knows
-}
-
-// tally is what was used in one day or month.
-type tally struct{ period, used int64 }
-
-// in is what was used in a period.
-func (t *tally) in(period int64) int64 {
-	if period > t.period {
-		*t = tally{period: period}
-	}
-	return t.used
-}
-
-// add adds to a period, if it is the present one.
-func (t *tally) add(period, n int64) {
-	if t.period == period {
-		t.used += n
-	}
+	return &Memory{seeds: seeds{seed: seed, start: now}, now: time.Now, start: now, accounts: map[string]*account{}}
 }
 
 // held is a request that is not settled.
 type held struct {
 	Grant
 	memory           *Memory
-	scopes           []Scope
-	accounts         []*account
-	few              [4]*account // room for those
 	tokens           int64
 	step, day, month int64
+	shares           []share
+	few              [3]share // room for those
+}
+
+// share is what a request took from one scope: what it did not take is not given back, though the scope may
+// be limited otherwise by then.
+type share struct {
+	*account
+	tokens, quota bool // whether it took any of a minute, and of a day or a month
 }
 
 // Take takes from all scopes, or from none; see Limiter.
 func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant, error) {
 	scopes = limited(scopes)
 	m.begin(ctx, scopes)
+	var few [3]reading
+	readings := few[:0]
+	h := &held{memory: m, tokens: tokens}
+	h.shares = h.few[:0]
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := time.Now()
+	now := m.now()
 	at := now.Sub(m.start)
-	h := &held{memory: m, scopes: scopes, tokens: tokens, step: int64(at / step), day: dayOf(now), month: monthOf(now)}
-	h.accounts = h.few[:0]
-	var few [4]reading
-	readings := few[:0]
-	for _, s := range scopes {
-		a := m.account(s.ID)
-		h.accounts = append(h.accounts, a)
-		readings = append(readings, h.read(a, s.Limits, at))
+	h.step = int64(at / step)
+	h.day, h.month = m.calendar.at(now)
+	for i := range scopes {
+		a := m.account(scopes[i].ID)
+		h.shares = append(h.shares, share{a, scopes[i].Tokens > 0, scopes[i].ofQuota()})
+		readings = append(readings, h.read(a, &scopes[i].Limits, at))
 	}
-	h.Grant = judge(scopes, readings, tokens, moment{now.UTC(), leaves(h.step, at)})
+	h.Grant = judge(scopes, readings, tokens, now.UTC())
 	if h.Refused == nil {
-		h.take()
+		h.take(scopes)
 		h.settler = h
 	}
 	m.sweep(h)
@@ -97,8 +81,8 @@ func (m *Memory) account(id string) *account {
 }
 
 // read is what an account has used.
-func (h *held) read(a *account, l Limits, at time.Duration) reading {
-	r := reading{running: a.running, day: a.day.in(h.day), month: a.month.in(h.month)}
+func (h *held) read(a *account, l *Limits, at time.Duration) reading {
+	r := reading{running: a.running, day: a.day.in(h.day), month: a.month.in(h.month), leaves: leaves(h.step, at)}
 	if l.Requests > 0 {
 		r.requests = h.count(&a.requests, l.Requests-1, at)
 	}
@@ -121,24 +105,24 @@ func (h *held) count(w **window, room int64, at time.Duration) use {
 	return u
 }
 
-func (h *held) take() {
-	for i, a := range h.accounts {
-		a.running++
-		if a.requests != nil {
-			a.requests.add(1)
+func (h *held) take(scopes []Scope) {
+	for i, s := range h.shares {
+		s.running++
+		if scopes[i].Requests > 0 {
+			s.requests.add(1)
 		}
-		if a.tokens != nil && h.tokens > 0 {
-			a.tokens.add(h.tokens)
+		if s.tokens && h.tokens > 0 {
+			s.account.tokens.add(h.tokens)
 		}
-		a.calendar(h, h.scopes[i].Limits, h.tokens)
+		s.correct(h, h.tokens)
 	}
 }
 
-// calendar adds to the use of the day and the month in which a request was taken, where either is limited.
-func (a *account) calendar(h *held, l Limits, n int64) {
-	if l.ofCalendar() {
-		a.day.add(h.day, n)
-		a.month.add(h.month, n)
+// correct adds to the use of the day and the month in which a request was taken, where either is limited.
+func (s *share) correct(h *held, n int64) {
+	if s.quota {
+		s.day.add(h.day, n)
+		s.month.add(h.month, n)
 	}
 }
 
@@ -147,14 +131,14 @@ func (h *held) settle(_ context.Context, actual int64) {
 	m := h.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := int64(time.Since(m.start) / step)
+	now := int64(m.now().Sub(m.start) / step)
 	more := actual - h.tokens
-	for i, a := range h.accounts {
-		a.running--
-		if a.tokens != nil {
-			a.tokens.settle(now, h.step, more)
+	for _, s := range h.shares {
+		s.running--
+		if s.tokens && more != 0 {
+			s.account.tokens.settle(now, h.step, more)
 		}
-		a.calendar(h, h.scopes[i].Limits, more)
+		s.correct(h, more)
 	}
 }
 
@@ -165,10 +149,10 @@ func (m *Memory) begin(ctx context.Context, scopes []Scope) {
 		return
 	}
 	for _, s := range scopes {
-		if !s.ofCalendar() || m.seeded(s.ID) {
+		if !s.ofQuota() || m.seeded(s.ID) {
 			continue
 		}
-		now := time.Now().UTC()
+		now := m.now().UTC()
 		if before, ok := m.seeds.of(ctx, s.ID, now); ok {
 			m.open(s.ID, before, now)
 		}
@@ -212,18 +196,6 @@ func (m *Memory) sweep(now *held) {
 			return
 		}
 	}
-}
-
-func (a *account) idle(now *held) bool {
-	if a.running > 0 || a.seeded && a.day.period == now.day { // or it would be asked for again
-		return false
-	}
-	for _, w := range []**window{&a.requests, &a.tokens} {
-		if *w != nil && now.step-(*w).used >= steps {
-			*w = nil
-		}
-	}
-	return a.requests == nil && a.tokens == nil && a.day.in(now.day) == 0 && a.month.in(now.month) == 0
 }
 
 // Close does nothing: there is nothing to end.

@@ -41,8 +41,9 @@ type Redis struct {
 	instance     string
 	requests     atomic.Uint64 // that were taken, for their leases
 	leases       leases
+	late         late
 	stop         context.CancelFunc
-	renewing     sync.WaitGroup
+	running      sync.WaitGroup
 	keyPrefix    string
 	leaseInMilli string
 }
@@ -65,7 +66,8 @@ func NewRedis(client redis.UniversalClient, seed Seed) *Redis {
 		keyPrefix:    "specgate:limits:",
 		leaseInMilli: strconv.FormatInt(lease.Milliseconds(), 10),
 	}
-	r.renewing.Go(func() { r.renew(ctx, lease/3) })
+	r.running.Go(func() { r.every(ctx, lease/3, r.renewAll) })
+	r.running.Go(func() { r.every(ctx, rest, r.settleLate) })
 	return r
 }
 
@@ -92,6 +94,9 @@ func (r *Redis) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant,
 		})
 	}
 	if err != nil {
+		if !isAnswer(err) {
+			r.late.add(t, 0) // nobody knows whether it was taken
+		}
 		return nil, fmt.Errorf("ask Redis for limits: %w", err)
 	}
 	if want := headFields + readingFields*len(t.scopes); len(reply) != want {
@@ -117,7 +122,7 @@ func (r *Redis) ask(ctx context.Context, t *taken, before func(Scope) used) ([]i
 	args := append(make([]any, 0, 4+7*len(t.scopes)), r.now(), t.tokens, t.lease, r.leaseInMilli)
 	for _, s := range t.scopes {
 		u := used{unknown, unknown}
-		if s.ofCalendar() {
+		if s.ofQuota() {
 			u = before(s)
 		}
 		args = append(args, max(0, s.Requests), max(0, s.Tokens), max(0, s.Parallel), max(0, s.DayTokens), max(0, s.MonthTokens), u.day, u.month)
@@ -127,76 +132,29 @@ func (r *Redis) ask(ctx context.Context, t *taken, before func(Scope) used) ([]i
 	return r.taking.Run(ctx, r.client, t.names, args...).Int64Slice()
 }
 
+// every calls f time and again, until ctx ends.
+func (r *Redis) every(ctx context.Context, d time.Duration, f func(ctx context.Context)) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			f(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// isAnswer reports whether an error is Redis' own: nothing was taken then.
+func isAnswer(err error) bool {
+	var answer redis.Error
+	return errors.As(err, &answer)
+}
+
 // Close ends the renewal of leases, and the client. Leases that are held are left to run out.
 func (r *Redis) Close() error {
 	r.stop()
-	r.renewing.Wait()
+	r.running.Wait()
 	return r.client.Close()
-}
-
-// taken is a request that is not settled.
-type taken struct {
-	Grant
-	redis            *Redis
-	scopes           []Scope
-	names            []string // of keys, two for each scope
-	lease            string
-	tokens           int64
-	step, day, month int64
-}
-
-// keys names the keys of scopes. What is in braces tells a cluster where they are kept, all of them at one
-// place.
-func (t *taken) keys(prefix, widest string, scopes []Scope) {
-	t.scopes = scopes
-	for _, s := range scopes {
-		name := prefix + "{" + widest + "}:" + s.ID
-		t.names = append(t.names, name, name+":running")
-	}
-}
-
-// What take.lua returns: numbers of the whole, then of each scope.
-const (
-	headFields    = 5
-	readingFields = 9
-)
-
-func (t *taken) grant(reply []int64) *Grant {
-	now := reply[1]
-	t.step, t.day, t.month = reply[2], reply[3], reply[4]
-	var readings []reading
-	for rest := reply[headFields:]; len(rest) > 0; rest = rest[readingFields:] {
-		readings = append(readings, reading{
-			requests: use{rest[0], millis(rest[1]), millis(rest[2])},
-			tokens:   use{rest[3], millis(rest[4]), millis(rest[5])},
-			running:  rest[6], day: rest[7], month: rest[8],
-		})
-	}
-	whole := leaves(t.step, time.Duration(now)*time.Millisecond)
-	t.Grant = judge(t.scopes, readings, t.tokens, moment{time.UnixMilli(now).UTC(), whole})
-	if t.Refused == nil {
-		t.settler = t
-		t.redis.leases.hold(t)
-	}
-	return &t.Grant
-}
-
-func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
-
-// settle tells Redis before it returns, so that the caller's next request finds the place free. Where it
-// cannot, the lease runs out, and what was reserved counts.
-func (t *taken) settle(ctx context.Context, actual int64) {
-	t.redis.leases.drop(t)
-	args := append(make([]any, 0, 6+len(t.scopes)), t.redis.now(), actual-t.tokens, t.lease, t.step, t.day, t.month)
-	places := false
-	for _, s := range t.scopes {
-		args = append(args, s.Tokens > 0)
-		places = places || s.Parallel > 0
-	}
-	if actual == t.tokens && !places {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	_ = t.redis.settling.Run(ctx, t.redis.client, t.names, args...).Err() // see above; the next Take tells of it
 }

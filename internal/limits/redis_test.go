@@ -17,13 +17,19 @@ import (
 type spy struct {
 	mu       sync.Mutex
 	commands []string
+	batches  int // of commands that were sent together
 	keys     []string
 }
 
 func (s *spy) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (s *spy) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+	return func(ctx context.Context, all []redis.Cmder) error {
+		s.mu.Lock()
+		s.batches++
+		s.mu.Unlock()
+		return next(ctx, all)
+	}
 }
 
 func (s *spy) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
@@ -54,7 +60,7 @@ func TestOneQuestion(t *testing.T) {
 	if got := strings.Join(watch.commands, " "); got != "evalsha" {
 		t.Errorf("Redis was asked %s", got)
 	}
-	if len(watch.keys) != 6 {
+	if len(watch.keys) != 7 { // two a scope, and the mark
 		t.Errorf("%d keys", len(watch.keys))
 	}
 	for _, key := range watch.keys {
@@ -85,6 +91,33 @@ func TestPlacesOfTheDead(t *testing.T) {
 	b.sleep(lease - lease/3)
 	b.must(b.take(0, s), "")
 	b.must(b.take(0, s), "parallel of key")
+}
+
+// However many places are held, in one scope or in many, Redis is asked a few times for all of them.
+func TestManyPlacesAreRenewed(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	r := b.Limiter.(*Redis)
+	const scopes, each = 3 * batch, 2 * batch
+	many, one := Limits{Parallel: 1}, Scope{"one", Limits{Parallel: each}}
+	for i := range scopes {
+		b.must(b.take(0, Scope{fmt.Sprint("key", i), many}), "")
+	}
+	for range each {
+		b.must(b.take(0, one), "")
+	}
+	watch := &spy{}
+	r.client.AddHook(watch)
+	b.sleep(lease / 3)
+	b.beat()
+	if got := watch.batches + len(watch.commands); got > 10 {
+		t.Errorf("Redis was asked %d times", got)
+	}
+	b.sleep(lease - 1)
+	b.must(b.take(0, one), "parallel of one")
+	for i := range scopes {
+		b.must(b.take(0, Scope{fmt.Sprint("key", i), many}), fmt.Sprint("parallel of key", i))
+	}
 }
 
 // In production the time is the server's.

@@ -50,6 +50,3 @@ func (s *seeds) of(ctx context.Context, scope string, at time.Time) (u used, ok 
 		return u, got.Err == nil
 	}
 }
-
-// ofCalendar reports whether what was used of a day or a month matters.
-func (l Limits) ofCalendar() bool { return l.DayTokens > 0 || l.MonthTokens > 0 }

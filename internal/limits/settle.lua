@@ -1,27 +1,55 @@
 -- Settles a request that was taken: frees its places, and adds to the tokens what was used beyond those
--- that were taken, or gives back the rest; as Memory does.
+-- that were taken, or gives back the rest; as Memory does. Only where it took anything is anything corrected.
 -- KEYS: as for take. ARGV: the time in ms, '' for the server's; the tokens that are added, less than 0 for
---   those that are given back; the id of the lease; the step, the day and the month in which it was taken; then of
---   each scope 1 where tokens of a minute are limited.
-local more, lease, taken = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+--   those that are given back; the id of the lease; what the mark says, '' where nobody knows whether this was done
+--   before: then the mark tells; then of each scope 1 where it took tokens of a minute, and 1 where of a day or a month.
+local more, lease, says = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
-local function settle(key, limited)
-  local v = redis.call('HMGET', key, 'n', 'd', 'm')
-  local newest = tonumber(v[1])
-  if not newest then return end -- nothing of it counts any more
-  if limited and more > 0 then
-    add(key, 't', advance(key), more)
-    keep(key, 2 * STEPS * STEP)
-  elseif limited and newest - taken < STEPS then
-    redis.call('HINCRBY', key, 't' .. (taken % STEPS), more)
-    redis.call('HINCRBY', key, 't', more)
+-- correct adds to a day or a month, if it is still the one in which was taken, or a clock that went back has taken
+-- that to an earlier one.
+local function correct(key, period, used, taken)
+  local v = redis.call('HMGET', key, period, used)
+  if v[1] and tonumber(v[1]) <= taken then
+    redis.call('HSET', key, used, math.max(0, tonumber(v[2]) + more))
   end
-  if v[2] == ARGV[5] then redis.call('HINCRBY', key, 'D', more) end
-  if v[3] == ARGV[6] then redis.call('HINCRBY', key, 'M', more) end
 end
 
-for i = 1, #KEYS / 2 do
+local function give_back(key, taken)
+  local slot = 't' .. (taken % STEPS)
+  local v = redis.call('HMGET', key, 'n', slot)
+  local newest, holds = tonumber(v[1]), tonumber(v[2])
+  if not newest or not holds or taken > newest or newest - taken >= STEPS then return end -- it counts no more
+  local n = math.min(-more, holds)
+  redis.call('HINCRBY', key, slot, -n)
+  redis.call('HINCRBY', key, 't', -n)
+end
+
+local function settle(i, day, month, step)
+  local key, minute, quota = KEYS[2 * i - 1], ARGV[3 + 2 * i] == '1', ARGV[4 + 2 * i] == '1'
+  if minute and more > 0 then
+    add(key, 't', advance(key), more)
+    keep(key, 2 * STEPS * STEP)
+  elseif minute then
+    give_back(key, step)
+  end
+  if quota then
+    correct(key, 'd', 'D', day)
+    correct(key, 'm', 'M', month)
+  end
+end
+
+if says == '' then
+  says = redis.call('GET', mark) or ''
+  if says == '' then
+    redis.call('SET', mark, '', 'PX', MARKED) -- should it still be under way, it will take nothing
+    return 0
+  end
+end
+if mark then redis.call('DEL', mark) end
+local taken = {}
+for n in string.gmatch(says, '%d+') do taken[#taken + 1] = tonumber(n) end
+for i = 1, math.floor(#KEYS / 2) do
   redis.call('ZREM', KEYS[2 * i], lease)
-  if more ~= 0 then settle(KEYS[2 * i - 1], ARGV[6 + i] == '1') end
+  if more ~= 0 then settle(i, taken[1], taken[2], taken[2 + i]) end
 end
 return 1

@@ -1,11 +1,12 @@
 -- Takes one request and some tokens from all scopes, or nothing from any; as Memory does.
--- KEYS: of each scope a hash (window, day, month), and a sorted set (leases).
+-- KEYS: of each scope a hash (window, day, month), and a sorted set (leases); then the mark, if there is one.
 -- ARGV: the time in ms, '' for the server's; tokens; the id of a lease, and how long it holds in ms; then
 --   of each scope its limits: requests, tokens, parallel, tokens of a day and of a month; 0 is none; and its use of
 --   the day and the month before it is known here: -1 where that can be asked for, -2 where nobody knows it.
--- Returns: 1 if it was taken, the time, the step, the day, the month; then of each scope the requests in the
+-- Returns: 1 if it was taken, the time, the day, the month; then of each scope the step, the requests in the
 --   window, ms until they fit, ms until none counts; the same of tokens; running; used of day and of month.
 --   Or 2 and the time, where the use before has to be asked for; then nothing was taken.
+if mark and redis.call('EXISTS', mark) == 1 then return redis.error_reply('ERR the request was given up') end
 local tokens, lease, holds = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local day = math.floor(now / 86400000)
 
@@ -21,13 +22,18 @@ local function month_of(days)
 end
 local month = month_of(day)
 
+-- used is what was used of a day or a month. A clock that went back takes it along.
+local function used(period, n, present_period)
+  return period and tonumber(period) >= present_period and tonumber(n) or 0
+end
+
 local function read(key)
   local newest = advance(key)
   local v = redis.call('HMGET', key, 'r', 't', 'ru', 'tu', 'd', 'D', 'm', 'M', 's')
   return {
     newest = newest, r = tonumber(v[1]) or 0, t = tonumber(v[2]) or 0, ru = tonumber(v[3]), tu = tonumber(v[4]),
     seeded = v[9],
-    day = tonumber(v[5]) == day and tonumber(v[6]) or 0, month = tonumber(v[7]) == month and tonumber(v[8]) or 0,
+    day = used(v[5], v[6], day), month = used(v[7], v[8], month),
   }
 end
 
@@ -44,11 +50,11 @@ local function wait(key, h, prefix, n)
 end
 
 local function window(reply, key, h, prefix, limit, ask)
-  local sum, used = h[prefix], h[prefix .. 'u']
+  local sum, last = h[prefix], h[prefix .. 'u']
   local over = sum + ask - limit
   reply[#reply + 1] = sum
   reply[#reply + 1] = limit > 0 and over > 0 and wait(key, h, prefix, over) or 0
-  reply[#reply + 1] = sum > 0 and leaves(used) or 0
+  reply[#reply + 1] = sum > 0 and leaves(last) or 0
   return limit > 0 and ask > 0 and over > 0
 end
 
@@ -68,12 +74,13 @@ local function seed(key, h, of_day, of_month)
   return true
 end
 
-local scopes, reply, refused = {}, {1, now, present, day, month}, false
-for i = 1, #KEYS / 2 do
+local scopes, reply, refused = {}, {1, now, day, month}, false
+for i = 1, math.floor(#KEYS / 2) do
   local key, running, l, places = KEYS[2 * i - 1], KEYS[2 * i], {}, 0
   for j = 1, 7 do l[j] = tonumber(ARGV[7 * i - 3 + j]) end
   local h = read(key)
   if not seed(key, h, l[6], l[7]) then return {2, now} end
+  reply[#reply + 1] = h.newest
   if l[3] > 0 then
     redis.call('ZREMRANGEBYSCORE', running, '-inf', now)
     places = redis.call('ZCARD', running)
@@ -102,9 +109,12 @@ local function take(s)
   end
 end
 
+local says = day .. ' ' .. month
 for _, s in ipairs(scopes) do
   if not refused then take(s) end
+  says = says .. ' ' .. s.h.newest
   keep(s.key, 2 * STEPS * STEP)
 end
+if mark and not refused then redis.call('SET', mark, says, 'PX', MARKED) end
 if refused then reply[1] = 0 end
 return reply

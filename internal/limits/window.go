@@ -47,8 +47,9 @@ func (w *window) settle(now, taken, more int64) {
 	case more > 0:
 		w.add(more)
 	case w.newest-taken < steps:
-		w.counts[taken%steps] += more
-		w.sum += more
+		slot := &w.counts[taken%steps]
+		more = max(more, -*slot)
+		*slot, w.sum = *slot+more, w.sum+more
 	}
 }
 

@@ -9,24 +9,45 @@ if not now then
 end
 local present = math.floor(now / STEP)
 
--- advance moves the windows of a scope on to the present step, and returns the step that they have come to.
+-- fields are those of both windows for some steps.
+local function fields(from, to)
+  local all = {}
+  for s = from, to do
+    all[#all + 1] = 'r' .. (s % STEPS)
+    all[#all + 1] = 't' .. (s % STEPS)
+  end
+  return all
+end
+
+-- rebase has all that the windows of a scope hold count from the present step on: the clock has gone back so far
+-- that it would be held against the caller until the clock has come there again.
+local function rebase(key)
+  local sums = redis.call('HMGET', key, 'r', 't')
+  redis.call('HDEL', key, unpack(fields(1, STEPS)))
+  local slot = present % STEPS
+  redis.call('HSET', key, 'n', present, 'ru', present, 'tu', present)
+  redis.call('HSET', key, 'r' .. slot, sums[1] or 0, 't' .. slot, sums[2] or 0)
+  return present
+end
+
+-- advance moves the windows of a scope on to the present step, and returns the step that they have come to. While
+-- the clock is a little behind that, it stays.
 local function advance(key)
   local newest = tonumber(redis.call('HGET', key, 'n'))
-  if newest and present <= newest then return newest end
+  if newest and present <= newest then
+    if newest - present < STEPS then return newest end
+    return rebase(key)
+  end
   if newest then
-    local gone = {}
-    for s = math.max(newest, present - STEPS) + 1, present do
-      gone[#gone + 1] = 'r' .. (s % STEPS)
-      gone[#gone + 1] = 't' .. (s % STEPS)
-    end
+    local gone = fields(math.max(newest, present - STEPS) + 1, present)
     local counts, r, t = redis.call('HMGET', key, unpack(gone)), 0, 0
     for i = 1, #gone, 2 do
       r = r + (tonumber(counts[i]) or 0)
       t = t + (tonumber(counts[i + 1]) or 0)
     end
     redis.call('HDEL', key, unpack(gone))
-    if r > 0 then redis.call('HINCRBY', key, 'r', -r) end
-    if t > 0 then redis.call('HINCRBY', key, 't', -t) end
+    if r ~= 0 then redis.call('HINCRBY', key, 'r', -r) end
+    if t ~= 0 then redis.call('HINCRBY', key, 't', -t) end
   end
   redis.call('HSET', key, 'n', present)
   return present
@@ -46,3 +67,9 @@ end
 local function keep(key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
 end
+
+-- Where a request takes from a quota, whose mark says so until it is settled, the keys are one more than two a scope.
+-- A mark holds the day and the month in which was taken, and of each scope the step; nothing, where the request was
+-- given up before it was seen here.
+local mark = #KEYS % 2 == 1 and KEYS[#KEYS]
+local MARKED = 600000

@@ -2,7 +2,6 @@ package meter
 
 import (
 	"bytes"
-	"math"
 	"strconv"
 
 	"github.com/specgate/specgate/internal/completion"
@@ -81,9 +80,15 @@ func tokensOf(text int) int64 { return (int64(text) + bytesPerToken - 1) / bytes
 
 // number is the value of a field that holds an integer, in whatever form; usual where it is absent or null.
 func number(req *completion.Request, field string, usual float64) float64 {
-	f, err := strconv.ParseFloat(string(req.Field(field)), 64)
-	if err != nil && !math.IsInf(f, 0) {
+	raw := req.Field(field)
+	if len(raw) == 0 || raw[0] == 'n' {
 		return usual
 	}
+	if len(raw) < len("1000000") {
+		if n, err := strconv.Atoi(string(raw)); err == nil {
+			return float64(n)
+		}
+	}
+	f, _ := strconv.ParseFloat(string(raw), 64) // infinite where it is out of range
 	return min(f, most)
 }

@@ -3,6 +3,7 @@ package meter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -83,6 +84,11 @@ const (
 	tally   = `{"choices":[],"usage":{"prompt_tokens":4,"completion_tokens":9,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":5}}}`
 )
 
+// so is a chunk with some text, and the usage so far.
+func so(completed int, text string) string {
+	return fmt.Sprintf(`{"choices":[{"text":%q,"index":0}],"usage":{"prompt_tokens":4,"completion_tokens":%d}}`, text, completed)
+}
+
 // left is what a limiter has left of 1000 tokens.
 func left(t *testing.T, l limits.Limiter) int64 {
 	t.Helper()
@@ -119,7 +125,12 @@ func TestCompletionsAreSettled(t *testing.T) {
 		"stream":             {askedIn, streams(chunk, chunk, tally), -1, reported},
 		"stream, unreported": {askedIn, streams(chunk, chunk), -1, completion.Tokens{Prompt: 2, Completion: 4}},
 		"stream, left":       {askedIn, streams(chunk, chunk, tally), 1, completion.Tokens{Prompt: 2, Completion: 2}},
-		"stream, unread":     {askedIn, streams(chunk, chunk, tally), 0, completion.Tokens{Prompt: 2}},
+		// Some backends say all the way how much it has been so far.
+		"stream, running, left":    {askedIn, streams(so(1, "ab"), so(2, "ab"), so(3, "ab")), 2, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
+		"stream, running, whole":   {askedIn, streams(so(1, "abcdef"), so(2, "abcdef")), -1, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
+		"stream, first, left":      {askedIn, streams(so(0, ""), chunk, chunk), 3, completion.Tokens{Prompt: 4, Completion: 4}},
+		"stream, at the end, left": {askedIn, streams(chunk, tally), 2, reported},
+		"stream, unread":           {askedIn, streams(chunk, chunk, tally), 0, completion.Tokens{Prompt: 2}},
 		"refused": {asked, func(context.Context, *completion.Request) (*completion.Answer, error) {
 			return nil, apierror.ModelNotFound()
 		}, 0, completion.Tokens{}},

@@ -16,6 +16,7 @@ type stream struct {
 	job       *job
 	hides     bool // whether the caller did not ask for the usage
 	used      completion.Tokens
+	whole     bool  // whether used is the backend's last word: nothing was generated after it that counts
 	generated int64 // tokens so far, estimated
 }
 
@@ -30,6 +31,7 @@ func (s *stream) Next() ([]byte, error) {
 	for {
 		chunk, err := s.Stream.Next()
 		if err != nil {
+			s.whole = s.whole || errors.Is(err, io.EOF)
 			s.settle()
 			if errors.Is(err, io.EOF) {
 				s.job.answered()
@@ -56,8 +58,10 @@ func (s *stream) settle() {
 	switch {
 	case !s.job.reads:
 		s.job.end(completion.Tokens{})
-	case s.used.Reported:
+	case s.used.Reported && s.whole:
 		s.job.end(s.used)
+	case s.used.Reported:
+		s.job.end(s.job.atLeast(s.used, s.generated))
 	default:
 		s.job.end(s.job.guess(s.generated))
 	}
@@ -72,9 +76,11 @@ func (s *stream) read(chunk []byte) bool {
 			s.used = used
 		}
 		if isUsage(chunk) {
+			s.whole = true
 			return !s.hides
 		}
 	}
+	s.whole = false
 	if s.job.call.FirstToken.IsZero() {
 		s.job.call.FirstToken = time.Now()
 	}

@@ -28,6 +28,19 @@ func (j *job) guess(generated int64) completion.Tokens {
 	return completion.Tokens{Prompt: prompt, Completion: max(0, generated)}
 }
 
+// atLeast is what was used where the backend said so on the way, and was not heard to the end: of what it said
+// last and of what was generated the greater.
+func (j *job) atLeast(used completion.Tokens, generated int64) completion.Tokens {
+	guessed := j.guess(generated)
+	if used.Prompt == 0 {
+		used.Prompt, used.Reported = guessed.Prompt, false
+	}
+	if used.Completion < guessed.Completion {
+		used.Completion, used.Reported = guessed.Completion, false
+	}
+	return used
+}
+
 // usageIn reads the usage of an answer or of a chunk; ok is false where it has none. Zeros alone, which some
 // backends send along, are none: a completion has a prompt or a text.
 func usageIn(doc []byte) (used completion.Tokens, ok bool) {

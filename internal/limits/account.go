@@ -1,0 +1,52 @@
+package limits
+
+import "time"
+
+// account is what a scope has used.
+type account struct {
+	requests, tokens *window // nil where nothing is limited, or nothing was used of late
+	running          int64   // requests that are not settled
+	day, month       tally
+	seeded           bool // whether these hold what was used before this process began
+}
+
+// tally is what was used in one day or month.
+type tally struct{ period, used int64 }
+
+// in is what was used in a period, the present one. A clock that went back takes along what was used.
+func (t *tally) in(period int64) int64 {
+	if period > t.period {
+		t.used = 0
+	}
+	t.period = period
+	return t.used
+}
+
+// add adds to a period, if it is the present one, or a clock that went back has taken it to an earlier one.
+func (t *tally) add(period, n int64) {
+	if t.period <= period {
+		t.used = max(0, t.used+n)
+	}
+}
+
+// calendar knows the present day and its month, for neither changes often.
+type calendar struct{ day, month int64 }
+
+func (c *calendar) at(now time.Time) (day, month int64) {
+	if day := dayOf(now); day != c.day {
+		c.day, c.month = day, monthOf(now)
+	}
+	return c.day, c.month
+}
+
+func (a *account) idle(now *held) bool {
+	if a.running > 0 || a.seeded && a.day.period == now.day { // or it would be asked for again
+		return false
+	}
+	for _, w := range []**window{&a.requests, &a.tokens} {
+		if *w != nil && now.step-(*w).used >= steps {
+			*w = nil
+		}
+	}
+	return a.requests == nil && a.tokens == nil && a.day.in(now.day) == 0 && a.month.in(now.month) == 0
+}

@@ -1,0 +1,96 @@
+package limits
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// taken is a request that is not settled.
+type taken struct {
+	Grant
+	redis  *Redis
+	scopes []Scope
+	names  []string // of keys, two for each scope; then that of the mark, if any takes from a quota
+	lease  string
+	tokens int64
+	says   string // what the mark says: day, month, and the step of each scope
+}
+
+// keys names the keys of scopes. What is in braces tells a cluster where they are kept, all of them at one
+// place.
+func (t *taken) keys(prefix, widest string, scopes []Scope) {
+	t.scopes = scopes
+	place, quota := prefix+"{"+widest+"}:", false
+	t.names = make([]string, 0, 2*len(scopes)+1)
+	for _, s := range scopes {
+		name := place + s.ID
+		t.names = append(t.names, name, name+":running")
+		quota = quota || s.ofQuota()
+	}
+	if quota && t.tokens > 0 {
+		t.names = append(t.names, place+"mark:"+t.lease)
+	}
+}
+
+// marked reports whether Redis knows of the request until it is settled: what it takes of a minute or a place comes
+// back by itself, what it takes of a day or a month does not.
+func (t *taken) marked() bool { return len(t.names)%2 == 1 }
+
+// What take.lua returns: numbers of the whole, then of each scope.
+const (
+	headFields    = 4
+	readingFields = 10
+)
+
+func (t *taken) grant(reply []int64) *Grant {
+	now := reply[1]
+	says := append(make([]byte, 0, 64), strconv.FormatInt(reply[2], 10)...)
+	says = strconv.AppendInt(append(says, ' '), reply[3], 10)
+	var readings []reading
+	for rest := reply[headFields:]; len(rest) > 0; rest = rest[readingFields:] {
+		says = strconv.AppendInt(append(says, ' '), rest[0], 10)
+		readings = append(readings, reading{
+			leaves:   leaves(rest[0], time.Duration(now)*time.Millisecond),
+			requests: use{rest[1], millis(rest[2]), millis(rest[3])},
+			tokens:   use{rest[4], millis(rest[5]), millis(rest[6])},
+			running:  rest[7], day: rest[8], month: rest[9],
+		})
+	}
+	t.says = string(says)
+	t.Grant = judge(t.scopes, readings, t.tokens, time.UnixMilli(now).UTC())
+	if t.Refused == nil {
+		t.settler = t
+		t.redis.leases.hold(t)
+	}
+	return &t.Grant
+}
+
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// settle tells Redis before it returns, so that the caller's next request finds the place free. Where it
+// cannot, the lease runs out, and what was taken of a quota is settled later.
+func (t *taken) settle(ctx context.Context, actual int64) {
+	t.redis.leases.drop(t)
+	places := false
+	for _, s := range t.scopes {
+		places = places || s.Parallel > 0
+	}
+	if actual == t.tokens && !places {
+		return
+	}
+	if err := t.tell(ctx, actual, t.says); err != nil { // the next Take tells of it
+		t.redis.late.add(t, actual)
+	}
+}
+
+// tell settles in Redis; says is empty where it may have been settled before, or not have been taken.
+func (t *taken) tell(ctx context.Context, actual int64, says string) error {
+	args := append(make([]any, 0, 4+2*len(t.scopes)), t.redis.now(), actual-t.tokens, t.lease, says)
+	for _, s := range t.scopes {
+		args = append(args, s.Tokens > 0, s.ofQuota())
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return t.redis.settling.Run(ctx, t.redis.client, t.names, args...).Err()
+}
