@@ -43,7 +43,7 @@ var promptDeviations = scripts{
 	"prompts/token-count":        asks("[66,66,67,67]", set("prompt", `"66 66 67 67"`)),
 	"prompts/empty-text":         refuses(`"prompt":"",` + `"max_tokens":4`),
 	"prompts/empty-text-in-list": asks("The garden\"]", set("prompt", `["The garden"]`)),
-	"prompts/empty-list":         asks(`"prompt":[],`, set("prompt", `""`)),
+	"prompts/empty-list":         asks(`"prompt":[],`, set("prompt", `["",""]`)),
 	"prompts/null":               refuses(`"prompt":null,"max_tokens":4`),
 	"prompts/own-choice":         asks(`["In the morning the"`, set("prompt", `["On Monday four","In the morning the"]`)),
 	"prompts/number":             takes(`"prompt":5}`),
