@@ -206,10 +206,24 @@ func TestArgumentsAreNotRepeated(t *testing.T) {
 	secret := token[22:38]
 	for _, held := range []string{token, token[:40], token + "x", "sg-" + secret, "postgres://u:" + secret + "@h/d", "postgres://u:a b" + secret + "@h/d", `postgres://u:"` + secret + `@h/d`} {
 		for _, args := range [][]string{
-			{held}, {"keys", held}, {"keys", "list", held}, {"keys", "show", "x" + held}, {"keys", "list", "--" + held}, {"keys", "list", "--format", held},
-			{"keys", "list", "--format=" + held}, {"keys", "list", "--all=" + held}, {"keys", "create", "--name", "k", "--expires", held}, {"keys", "list", "--org", held},
-			{"keys", "rotate", "k", "--grace", held}, {"orgs", "disable", held}, {"projects", "disable", held}, {"keys", "list", "--store", "x" + held},
-			{"serve", held}, {"serve", "--listen", held}, {"conformance", held, held}, {"healthcheck", "--listen", held},
+			{held},
+			{"keys", held},
+			{"keys", "list", held},
+			{"keys", "show", "x" + held},
+			{"keys", "list", "--" + held},
+			{"keys", "list", "--format", held},
+			{"keys", "list", "--format=" + held},
+			{"keys", "list", "--all=" + held},
+			{"keys", "create", "--name", "k", "--expires", held},
+			{"keys", "list", "--org", held},
+			{"keys", "rotate", "k", "--grace", held},
+			{"orgs", "disable", held},
+			{"projects", "disable", held},
+			{"keys", "list", "--store", "x" + held},
+			{"serve", held},
+			{"serve", "--listen", held},
+			{"conformance", held, held},
+			{"healthcheck", "--listen", held},
 		} {
 			got := a.try(args...)
 			if got.code == exitOK || strings.Contains(got.stderr+got.stdout, secret) {

@@ -44,8 +44,12 @@ func (o Options) withDefaults() Options {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&o.Poll, 500 * time.Millisecond}, {&o.Lookup, 2 * time.Second}, {&o.Noted, time.Minute}, {&o.Noting, 5 * time.Second},
-		{&o.Trusted, 5 * time.Minute}, {&o.Kept, 10 * time.Minute},
+		{&o.Poll, 500 * time.Millisecond},
+		{&o.Lookup, 2 * time.Second},
+		{&o.Noted, time.Minute},
+		{&o.Noting, 5 * time.Second},
+		{&o.Trusted, 5 * time.Minute},
+		{&o.Kept, 10 * time.Minute},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard
