@@ -41,16 +41,35 @@ func connections(config *pgx.ConnConfig, most int) *sql.DB {
 const schemaLock = 0x73706563_67617465
 
 // lock takes an advisory lock for as long as a transaction lasts. One of a session would stay with a
-// connection that a pooler has handed to somebody else by the time it is to be freed.
+// connection that a pooler has handed to somebody else by the time it is to be freed; and who waits in a
+// transaction keeps one of the pooler's connections, of which the one who has the lock needs another.
 func (postgres) lock(ctx context.Context, db *sql.DB) (unlock func() error, err error) {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
+	for {
+		tx, locked, err := tryLock(ctx, db)
+		if err != nil {
+			return nil, fmt.Errorf("lock the schema: %w", err)
+		}
+		if locked {
+			return tx.Commit, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another instance to change the schema: %w", ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
-	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(schemaLock)); err != nil {
-		return nil, errors.Join(fmt.Errorf("wait for another instance to change the schema: %w", err), tx.Rollback())
+}
+
+// tryLock gives the transaction that has the lock, if nobody else has it.
+func tryLock(ctx context.Context, db *sql.DB) (tx *sql.Tx, locked bool, err error) {
+	if tx, err = db.BeginTx(ctx, nil); err != nil {
+		return nil, false, err
 	}
-	return tx.Commit, nil
+	err = tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(schemaLock)).Scan(&locked)
+	if err != nil || !locked {
+		return nil, false, errors.Join(err, tx.Rollback())
+	}
+	return tx, true, nil
 }
 
 // there is for the connections to find out.
