@@ -245,7 +245,7 @@ func TestWrongIDAndWrongSecretAnswerAlike(t *testing.T) {
 	g := a.gateway()
 	want := g.with("sg-nothing")
 	for name, token := range map[string]string{
-		"wrong secret": signed(key.ID), "wrong id": signed(strings.Repeat("a", 16)), "revoked": revoked.Token, "disabled": disabled.Token, "mistyped": key.Token[:len(key.Token)-1] + "a",
+		"wrong secret": signed(key.ID), "wrong id": signed(strings.Repeat("a", 16)), "revoked": revoked.Token, "disabled": disabled.Token, "mistyped": key.Token[:len(key.Token)-1] + "b",
 	} {
 		got := g.with(token, "OpenAI-Project: "+strings.Repeat("0", 24))
 		if got.status != 401 || got.body != want.body || headerNames(got.header) != headerNames(want.header) {
