@@ -123,7 +123,8 @@ func TestFileIsReplaced(t *testing.T) {
 		_, two := s.Holdings(t.Context(), o.ID)
 		_, three := s.Changes(t.Context(), keys.Revision{})
 		four := s.Used(t.Context(), map[string]time.Time{k.ID: now})
-		for _, err := range []error{one, two, three, four} {
+		five := s.AddUsage(t.Context(), nil)
+		for _, err := range []error{one, two, three, four, five} {
 			if err == nil || !strings.Contains(err.Error(), "replaced or deleted") {
 				t.Errorf("%s: %v", when, err)
 			}
