@@ -161,13 +161,13 @@ func TestHostileTexts(t *testing.T) {
 				}
 			}
 		}
-		if after, _ := dump(t, db); slices.Compare(sorted(before), sorted(after)) != 0 {
+		if after, _ := dump(t, db); slices.Compare(linesOf(before), linesOf(after)) != 0 {
 			t.Errorf("the store was changed:\n%s\n\n%s", before, after)
 		}
 	})
 }
 
-func sorted(text string) []string {
+func linesOf(text string) []string {
 	lines := strings.Split(text, "\n")
 	slices.Sort(lines)
 	return lines

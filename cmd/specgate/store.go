@@ -114,8 +114,8 @@ func one(term terminal, o output, titles []string, v view) error {
 	return w.Flush()
 }
 
-// printable has a mark in place of each character that a terminal would obey, or turn others around by. None
-// gets into the store by these commands; others may write to it too.
+// printable has a mark in place of each character that a terminal would obey, or turn others around by. Callers
+// choose some texts, as that of a model; and others than these commands may write to the store.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
