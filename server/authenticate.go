@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -35,13 +36,13 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}
 		if err != nil {
-			return s.countRefused(c, notAuthenticated(err))
+			return s.countRefused(c, s.notAuthenticated(err))
 		}
 		return next(c)
 	}
 }
 
-func notAuthenticated(err error) error {
+func (s *Server) notAuthenticated(err error) error {
 	switch {
 	case errors.Is(err, auth.ErrToken):
 		return apierror.InvalidAPIKey()
@@ -52,8 +53,20 @@ func notAuthenticated(err error) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	default:
-		return apierror.KeysUnavailable(err)
+		return apierror.KeysUnavailable(s.seldom(err))
 	}
+}
+
+// silence is how long the log says nothing more of why keys cannot be checked: whoever asks needs no key for it.
+const silence = 10 * time.Second
+
+// seldom is a cause for the log, or nil where that had one a moment ago.
+func (s *Server) seldom(cause error) error {
+	now, last := time.Now().UnixNano(), s.told.Load()
+	if now-last < int64(silence) || !s.told.CompareAndSwap(last, now) {
+		return nil
+	}
+	return cause
 }
 
 // bearer reads the token of the Authorization header, its scheme in any letter case. Of two headers

@@ -73,6 +73,7 @@ type Server struct {
 	flight   inflight
 	codes    map[string]bool // of errors, that the log may name
 	draining atomic.Bool
+	told     atomic.Int64    // when the log had last why keys cannot be checked; nanoseconds since 1970
 	base     context.Context // of every request; its cause says why the server ended them
 	cancel   context.CancelCauseFunc
 	asked    atomic.Int64 // requests for a completion that kept the contract; counted where there are faults

@@ -11,14 +11,15 @@ import (
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/keys"
 	"github.com/specgate/specgate/internal/store"
+	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/server"
 )
 
 // newAuthenticator is who decides who may call, in the way that auth.mode says. forget ends what it holds.
-func newAuthenticator(cfg config.Config, kept *store.Store, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+func newAuthenticator(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
 	switch cfg.Auth.Mode {
 	case config.AuthKeys:
-		return newManagedKeys(kept, logger)
+		return newManagedKeys(keys.Options{Source: kept, Logger: logger}, metrics)
 	case config.AuthPassthrough:
 		return auth.Passthrough{}, func() {}, nil
 	default:
@@ -47,11 +48,21 @@ func openStore(cfg config.Config, logger *slog.Logger) (kept *store.Store, close
 	}, nil
 }
 
-func newManagedKeys(kept *store.Store, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+// newManagedKeys are those of a source, with metrics of how that answers.
+func newManagedKeys(o keys.Options, metrics *telemetry.Metrics) (who server.Authenticator, forget func(), err error) {
+	looked, err := metrics.CountLookUps()
+	if err != nil {
+		return nil, nil, err
+	}
+	o.Looked = func(l keys.LookUp) { looked(string(l)) }
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
-	managed, err := keys.New(ctx, keys.Options{Source: kept, Logger: logger})
+	managed, err := keys.New(ctx, o)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := metrics.WatchStore(managed.Away); err != nil {
+		managed.Close()
 		return nil, nil, err
 	}
 	return managed, managed.Close, nil

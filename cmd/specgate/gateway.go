@@ -85,7 +85,7 @@ func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *telemet
 		return err
 	}
 	g.hold(free)
-	if o.Tokens, free, err = newAuthenticator(cfg, kept, o.Logger); err != nil {
+	if o.Tokens, free, err = newAuthenticator(cfg, kept, metrics, o.Logger); err != nil {
 		return err
 	}
 	g.hold(free)

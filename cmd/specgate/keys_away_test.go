@@ -29,16 +29,27 @@ func TestStoreAway(t *testing.T) {
 		}
 	}
 	g.log.await(t, "the store of keys is away")
+	g.mustCount("specgate_store_away", "1")
 	g.mustGet(200, "", used.Token)
 	got := g.with(unused.Token)
 	if got.status != 503 || !strings.Contains(got.body, `"code":"unavailable"`) || got.header.Get("Retry-After") == "" {
 		t.Errorf("got %d %s %v", got.status, got.body, got.header)
+	}
+	for range 5 {
+		g.mustGet(503, "unavailable", unused.Token)
+	}
+	if n := strings.Count(g.log.String(), `"msg":"request failed"`); n != 1 {
+		t.Errorf("the log says %d times why keys cannot be checked", n)
 	}
 	if _, err := server.ExecContext(t.Context(), `ALTER DATABASE "`+database+`" ALLOW_CONNECTIONS true`); err != nil {
 		t.Fatal(err)
 	}
 	g.log.await(t, "the store of keys is back")
 	g.mustGet(200, "", unused.Token)
+	g.mustGet(401, "", signed(strings.Repeat("a", 16)))
+	g.mustCount("specgate_store_away", "0")
+	g.mustCount(`specgate_key_lookups_total{result="away"}`, "6")
+	g.mustCount(`specgate_key_lookups_total{result="unknown"}`, "1")
 }
 
 // A token stands in the command's output, and in nothing else.

@@ -11,25 +11,31 @@ import (
 	"github.com/specgate/specgate/internal/store"
 )
 
+// edit changes a key, and gives its token where that is another.
+type edit func(k *keys.Key, in store.Projects) (token string, err error)
+
 // changeKey gives cmd its flags; the function that it returns then changes a key and prints it.
-func changeKey(cmd *cobra.Command, term terminal) func(named string, edit func(*keys.Key) (token string, err error)) error {
+func changeKey(cmd *cobra.Command, term terminal) func(named string, change edit) error {
 	format, run := outputFlag(cmd), onStore(cmd, term)
-	return func(named string, edit func(*keys.Key) (token string, err error)) error {
+	return func(named string, change edit) error {
 		named, err := keyNamed(named)
 		if err != nil {
 			return err
 		}
 		return run(func(ctx context.Context, s *store.Store) error {
-			token := ""
-			k, err := s.ChangeKey(ctx, named, func(k *keys.Key) (err error) {
-				token, err = edit(k)
+			var shown []byte
+			k, err := s.ChangeKey(ctx, named, func(k *keys.Key, in store.Projects) error {
+				token, err := change(k, in)
+				if err == nil && token != "" {
+					shown, err = tokenShown(*format, *k, token)
+				}
 				return err
 			})
 			if err != nil {
 				return err
 			}
-			if token != "" {
-				return showToken(term, *format, k, token)
+			if shown != nil {
+				return showToken(term, k, shown)
 			}
 			return one(term, *format, keyTitles, viewKey(k))
 		})
@@ -53,7 +59,7 @@ token before is refused from then on, or after --grace; the one before that at o
 		if *grace < 0 {
 			return errors.New("--grace is negative")
 		}
-		return change(args[0], func(k *keys.Key) (string, error) {
+		return change(args[0], func(k *keys.Key, _ store.Projects) (string, error) {
 			if !k.Revoked.IsZero() {
 				return "", errRevoked
 			}
@@ -67,7 +73,7 @@ func newKeysRevoke(term terminal) *cobra.Command {
 	cmd := &cobra.Command{Use: "revoke KEY", Short: "Refuse a key for good", Args: cobra.ExactArgs(1)}
 	change := changeKey(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		return change(args[0], func(k *keys.Key) (string, error) {
+		return change(args[0], func(k *keys.Key, _ store.Projects) (string, error) {
 			k.Revoke(time.Now())
 			return "", nil
 		})
@@ -79,7 +85,7 @@ func newKeysSwitch(term terminal, verb, short string, disabled bool) *cobra.Comm
 	cmd := &cobra.Command{Use: verb + " KEY", Short: short, Args: cobra.ExactArgs(1)}
 	change := changeKey(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		return change(args[0], func(k *keys.Key) (string, error) {
+		return change(args[0], func(k *keys.Key, _ store.Projects) (string, error) {
 			if !k.Revoked.IsZero() {
 				return "", errRevoked
 			}
@@ -98,30 +104,13 @@ func newKeysUpdate(term terminal) *cobra.Command {
 		Example: `  specgate keys update search --requests-per-minute 600 --model 'llama3.1:*'`,
 		Args:    cobra.ExactArgs(1),
 	}
-	flags := newKeyFlags(cmd)
-	format, run := outputFlag(cmd), onStore(cmd, term)
+	flags, change := newKeyFlags(cmd), changeKey(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		named, err := keyNamed(args[0])
-		if err != nil {
+		if err := flags.check(); err != nil {
 			return err
 		}
-		return run(func(ctx context.Context, s *store.Store) error {
-			k, err := s.KeyNamed(ctx, named)
-			if err != nil {
-				return err
-			}
-			if err := flags.in(ctx, s, &k); err != nil {
-				return err
-			}
-			projects := k
-			k, err = s.ChangeKey(ctx, k.ID, func(k *keys.Key) error {
-				k.EveryProject, k.Projects, k.DefaultProject = projects.EveryProject, projects.Projects, projects.DefaultProject
-				return flags.plain(k)
-			})
-			if err != nil {
-				return err
-			}
-			return one(term, *format, keyTitles, viewKey(k))
+		return change(args[0], func(k *keys.Key, in store.Projects) (string, error) {
+			return "", errors.Join(flags.in(in, k), flags.plain(k))
 		})
 	}
 	return cmd

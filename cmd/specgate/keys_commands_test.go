@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +16,7 @@ func TestKeysCommands(t *testing.T) {
 		t.Errorf("create printed\n%s", text)
 	}
 	a.run("keys", "create", "--name", "limited", "--description", "for 'tests'; --", "--requests-per-minute", "5", "--tokens-per-minute", "6", "--parallel", "7", "--tokens-per-day", "8", "--tokens-per-month", "9")
-	a.run("keys", "update", "limited", "--parallel", "0", "--name", "renamed", "--expires", "2999-01-01")
+	a.run("keys", "update", "limited", "--parallel", "0", "--name", "renamed", "--expires", "2099-01-01")
 	var v struct {
 		Name, Description, State, Expires string
 		Limits                            map[string]int
@@ -22,7 +24,7 @@ func TestKeysCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(a.run("keys", "show", "renamed", "--format", "json")), &v); err != nil {
 		t.Fatal(err)
 	}
-	if v.Description != "for 'tests'; --" || v.State != "active" || v.Expires != "2999-01-01T00:00:00Z" ||
+	if v.Description != "for 'tests'; --" || v.State != "active" || v.Expires != "2099-01-01T00:00:00Z" ||
 		v.Limits["requests_per_minute"] != 5 || v.Limits["tokens_per_minute"] != 6 || v.Limits["parallel"] != 0 || v.Limits["tokens_per_day"] != 8 || v.Limits["tokens_per_month"] != 9 {
 		t.Errorf("the key is %+v", v)
 	}
@@ -72,6 +74,16 @@ func TestKeysCommandsRefuse(t *testing.T) {
 		{1, "keys create --name a --expires yesterday", "write 90d"},
 		{1, "keys create --name a --expires 2001-01-01", "which is over"},
 		{1, "keys create --name a --expires -1h", "which is over"},
+		{1, "keys create --name a --expires 9999999d --format json", "more than 100 years"},
+		{1, "keys create --name abcdefghijklmnop", "reads as the id of a key"},
+		{1, "keys create --name sg-a", "begins as a token does"},
+		{1, "orgs create --name sg-a", "begins as a token does"},
+		{2, "keys update a --project= --name b", "give --all-projects"},
+		{2, "keys update a --model=", "or --all-models"},
+		{2, "keys update a --default-project=", "name a project"},
+		{2, "keys update a --project web --all-projects", "both"},
+		{2, "keys update a --model m --all-models", "both"},
+		{1, "keys list --store sqlite://:memory:", "name a file"},
 		{1, "keys create --name a --model a**", "two asterisks"},
 		{1, "keys create --name a --parallel -1", "at least 0"},
 		{1, "keys create --name \x1b[31m", "cannot be printed"},
@@ -92,7 +104,7 @@ func TestKeysCommandsRefuse(t *testing.T) {
 func TestExpiryIsRead(t *testing.T) {
 	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]string{
-		"90d": "2026-05-01T12:00:00Z", "12h": "2026-02-01T00:00:00Z", "2027-01-31": "2027-01-31T00:00:00Z",
+		"36500d": "2126-01-07T12:00:00Z", "90d": "2026-05-01T12:00:00Z", "12h": "2026-02-01T00:00:00Z", "2027-01-31": "2027-01-31T00:00:00Z",
 		"2027-01-31T12:00:00+02:00": "2027-01-31T10:00:00Z", "never": "0001-01-01T00:00:00Z",
 	} {
 		got, err := parseExpiry(text, now)
@@ -100,9 +112,74 @@ func TestExpiryIsRead(t *testing.T) {
 			t.Errorf("%s is read as %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "d", "1.5d", "0d", "-1d", "soon", "2026-13-01"} {
+	for _, text := range []string{"", "d", "1.5d", "0d", "-1d", "soon", "2026-13-01", "9999999d", "9999-12-31", "2126-02-01", "99999999999999999999d"} {
 		if got, err := parseExpiry(text, now); err == nil {
 			t.Errorf("%q is read as %v", text, got)
 		}
+	}
+}
+
+// What a key may do can be narrowed and widened again, and a change of one thing leaves the others.
+func TestKeyIsWidenedAgain(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	for _, name := range []string{"web", "app"} {
+		a.run("projects", "create", "--name", name)
+	}
+	made := a.make("keys", "create", "--name", "k", "--project", "web", "--model", "m", "--requests-per-minute", "5")
+	for _, step := range []struct {
+		args []string
+		want keyView
+	}{
+		{[]string{"--description", "d"}, keyView{Projects: []string{"web"}, Models: []string{"m"}}},
+		{[]string{"--all-models"}, keyView{Projects: []string{"web"}, Models: []string{}}},
+		{[]string{"--project", "app", "--model", "n"}, keyView{Projects: []string{"app"}, Models: []string{"n"}}},
+		{[]string{"--all-projects"}, keyView{EveryProject: true, Projects: []string{}, Models: []string{"n"}}},
+	} {
+		var got keyView
+		if err := json.Unmarshal([]byte(a.run(append([]string{"keys", "update", made.ID, "--format", "json"}, step.args...)...)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.EveryProject != step.want.EveryProject || len(got.Projects) != len(step.want.Projects) || !slices.Equal(got.Models, step.want.Models) || got.Limits.Requests != 5 {
+			t.Errorf("%q: %+v", step.args, got)
+		}
+	}
+}
+
+// What is printed when something was made is what is printed of it later.
+func TestTimesHaveOneForm(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	type dated struct{ Name, Created string }
+	for _, kind := range []string{"orgs", "projects", "keys"} {
+		var made dated
+		var listed []dated
+		if err := errors.Join(
+			json.Unmarshal([]byte(a.run(kind, "create", "--name", "x", "--format", "json")), &made),
+			json.Unmarshal([]byte(a.run(kind, "list", "--format", "json")), &listed),
+		); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := time.Parse("2006-01-02T15:04:05Z", made.Created); err != nil || !slices.Contains(listed, made) {
+			t.Errorf("%s: made %v, listed %v: %v", kind, made, listed, err)
+		}
+	}
+}
+
+// full is a disk on which there is no space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// Who could not be shown a token is told how to get another.
+func TestTokenThatCannotBePrinted(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	var stderr strings.Builder
+	if code := run(t.Context(), []string{"keys", "create", "--name", "k", "--store", a.url}, terminal{stdout: full{}, stderr: &stderr, getenv: func(string) string { return "" }}); code != exitFailure {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(stderr.String(), "specgate keys rotate ") {
+		t.Errorf("told %s", stderr.String())
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -59,7 +60,7 @@ func viewKey(k keys.Key) keyView {
 		Created: momentOf(k.Created), Expires: momentOf(k.Expires), LastUsed: momentOf(k.LastUsed), Revoked: momentOf(k.Revoked),
 	}
 	if now.Before(k.PreviousUntil) {
-		v.PreviousUntil = &k.PreviousUntil
+		v.PreviousUntil = momentOf(k.PreviousUntil)
 	}
 	return v
 }
@@ -86,18 +87,29 @@ func moment(t *time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
-// showToken prints a key whose token was made just now. It is the only place that has it.
-func showToken(term terminal, format output, k keys.Key, token string) error {
+// tokenShown is what is printed of a key whose token was made just now. It is the only place that has it,
+// and is made before the key is kept: a token that cannot be shown is not to be kept.
+func tokenShown(format output, k keys.Key, token string) ([]byte, error) {
 	v := viewKey(k)
 	v.Token = token
+	var text bytes.Buffer
+	to := terminal{stdout: &text}
 	if format == "json" {
-		return printJSON(term, v)
+		err := printJSON(to, v)
+		return text.Bytes(), err
 	}
-	if err := one(term, format, keyTitles, v); err != nil {
-		return err
+	if err := one(to, format, keyTitles, v); err != nil {
+		return nil, err
 	}
-	_, err := fmt.Fprintf(term.stdout, "\n%s\n\nThis is the token. It is shown this once.\n", token)
-	return err
+	_, err := fmt.Fprintf(&text, "\n%s\n\nThis is the token. It is shown this once.\n", token)
+	return text.Bytes(), err
+}
+
+func showToken(term terminal, k keys.Key, shown []byte) error {
+	if _, err := term.stdout.Write(shown); err != nil {
+		return fmt.Errorf("the key %s is kept, and its token could not be printed: give it another with specgate keys rotate %s: %w", k.ID, k.ID, err)
+	}
+	return nil
 }
 
 func newKeysList(term terminal) *cobra.Command {

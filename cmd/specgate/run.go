@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, term terminal) int {
 	if err == nil {
 		return exitOK
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	for line := range strings.SplitSeq(discreet(err.Error(), args), "\n") {
 		_, _ = fmt.Fprintln(term.stderr, "specgate:", line)
 	}
 	if !started { // the arguments were refused before any command ran

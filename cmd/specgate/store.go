@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +22,9 @@ import (
 // matter to them.
 var storeFlag = []flagged{{"store", "`URL` of the store: sqlite://FILE or postgres://… (SPECGATE_STORE)"}}
 
+// commandTime is how long a command may take, of which nearly all is to wait for a store that does not answer.
+const commandTime = time.Minute
+
 // onStore gives cmd the flags that name the store; the function that it returns then runs f on it.
 func onStore(cmd *cobra.Command, term terminal) func(f func(ctx context.Context, s *store.Store) error) error {
 	load := settings(cmd, term, storeFlag)
@@ -28,12 +33,14 @@ func onStore(cmd *cobra.Command, term terminal) func(f func(ctx context.Context,
 		if err = about(err, "store"); err != nil {
 			return err
 		}
-		s, err := store.Open(cmd.Context(), cfg.StoreURL())
+		ctx, cancel := context.WithTimeout(cmd.Context(), commandTime)
+		defer cancel()
+		s, err := store.Open(ctx, cfg.StoreURL())
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, s.Close()) }()
-		return f(cmd.Context(), s)
+		return f(ctx, s)
 	}
 }
 
@@ -86,7 +93,11 @@ func list[V view](term terminal, o output, titles []string, views []V) error {
 	w := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, strings.ToUpper(strings.Join(titles, "\t"))) // Flush tells what went wrong
 	for _, v := range views {
-		_, _ = fmt.Fprintln(w, strings.Join(v.cells(), "\t"))
+		cells := v.cells()
+		for i := range cells {
+			cells[i] = printable(cells[i])
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
 }
@@ -98,9 +109,20 @@ func one(term terminal, o output, titles []string, v view) error {
 	}
 	w := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
 	for i, cell := range v.cells() {
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", titles[i], cell)
+		_, _ = fmt.Fprintf(w, "%s\t%s\n", titles[i], printable(cell))
 	}
 	return w.Flush()
+}
+
+// printable has a mark in place of each character that a terminal would obey, or turn others around by. Callers
+// choose some texts, as that of a model; and others than these commands may write to the store.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 func printJSON(term terminal, v any) error {

@@ -106,16 +106,6 @@ func cellsOf(field **string, text string) []string {
 	return []string{dash(printable(text))}
 }
 
-// printable keeps what callers have chosen from being a command to a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || 0x7f <= r && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
-}
-
 type dimensions []dimension
 
 // dimensionsOf are those with some labels, in the order of allDimensions.

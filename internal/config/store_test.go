@@ -8,7 +8,7 @@ import (
 )
 
 func TestStoreRefused(t *testing.T) {
-	for _, store := range []string{"specgate.db", "mysql://u:hush@h/d", "sqlite://", "postgres://", "hush"} {
+	for _, store := range []string{"specgate.db", "mysql://u:hush@h/d", "sqlite://", "sqlite://:memory:", "postgres://", "hush"} {
 		_, err := config.Load("", nil, env{"SPECGATE_STORE": store}.get)
 		if err == nil || strings.Contains(err.Error(), "hush") || !strings.HasPrefix(err.Error(), "SPECGATE_STORE: store ") {
 			t.Errorf("%s: %v", store, err)

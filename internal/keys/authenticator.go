@@ -11,24 +11,45 @@ import (
 	"github.com/specgate/specgate/internal/auth"
 )
 
-// Options say how an Authenticator goes about it. The zero of each but Source and Logger is its default.
+// Options say how an Authenticator goes about it. The zero of each but Source and Logger is its
+// default.
 type Options struct {
 	Source Source
 	Logger *slog.Logger
+	Looked func(LookUp) // is told how each look-up of a key ended; nobody is
 
 	Poll    time.Duration // between two questions for what has changed: 500 ms
 	Lookup  time.Duration // for an answer of the source: 2 s
 	Noted   time.Duration // between two notes of when keys were used: 1 m
+	Noting  time.Duration // for one such note: 5 s
 	Trusted time.Duration // how long what is known is good for while the source is away: 5 m
+	Kept    time.Duration // how long what is known is good for although nothing is said to have changed: 10 m
 	Size    int           // keys, unknown ids and organizations that are remembered, of each: 10,000
+	Unknown int           // look-ups at one time of ids that are not remembered: 4; 16 times as many wait
 }
+
+// LookUp is how the source was found when it was asked for a key.
+type LookUp string
+
+// The ways in which a look-up ends. Busy is one that was not made, because of too many others.
+const (
+	Found   LookUp = "found"
+	Unknown LookUp = "unknown"
+	Away    LookUp = "away"
+	Busy    LookUp = "busy"
+)
 
 func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&o.Poll, 500 * time.Millisecond}, {&o.Lookup, 2 * time.Second}, {&o.Noted, time.Minute}, {&o.Trusted, 5 * time.Minute},
+		{&o.Poll, 500 * time.Millisecond},
+		{&o.Lookup, 2 * time.Second},
+		{&o.Noted, time.Minute},
+		{&o.Noting, 5 * time.Second},
+		{&o.Trusted, 5 * time.Minute},
+		{&o.Kept, 10 * time.Minute},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard
@@ -36,6 +57,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Size == 0 {
 		o.Size = 10_000
+	}
+	if o.Unknown == 0 {
+		o.Unknown = 4
+	}
+	if o.Looked == nil {
+		o.Looked = func(LookUp) {}
 	}
 	return o
 }
@@ -78,6 +105,13 @@ func New(ctx context.Context, o Options) (*Authenticator, error) {
 func (a *Authenticator) Close() {
 	a.end()
 	a.running.Wait()
+}
+
+// Away reports whether the source did not answer when it was asked last for what has changed.
+func (a *Authenticator) Away() bool {
+	a.memory.mu.Lock()
+	defer a.memory.mu.Unlock()
+	return a.memory.away
 }
 
 // Authenticate finds the key of a token and what of the organization's a request may use with it. An

@@ -17,26 +17,28 @@ type memory struct {
 	options Options
 	asking  singleflight.Group // by what is asked for; however many wait, the source is asked once
 
+	unseen *gate // for ids of which nothing is remembered
+
 	mu            sync.Mutex // is held for no question
-	keys          *lru.Cache[string, Key]
-	unknown       *lru.Cache[string, struct{}] // apart, so that ids made up drive out no key
-	organizations *lru.Cache[string, Holdings]
-	revision      int64     // that it is of
+	keys          *lru.Cache[string, remembered[Key]]
+	unknown       *lru.Cache[string, remembered[struct{}]] // apart, so that ids made up drive out no key
+	organizations *lru.Cache[string, remembered[Holdings]]
+	revision      Revision  // that it is of
 	forgotten     int64     // how often something was; an answer that was asked for before is not kept
 	heard         time.Time // when the source answered last
-	away          bool      // whether that has been logged
+	away          bool      // whether it did not answer last
 }
 
 func newMemory(ctx context.Context, o Options) (*memory, error) {
-	m := &memory{options: o}
+	m := &memory{options: o, unseen: newGate(o.Unknown)}
 	var errs [3]error
-	m.keys, errs[0] = lru.New[string, Key](o.Size)
-	m.unknown, errs[1] = lru.New[string, struct{}](o.Size)
-	m.organizations, errs[2] = lru.New[string, Holdings](o.Size)
+	m.keys, errs[0] = lru.New[string, remembered[Key]](o.Size)
+	m.unknown, errs[1] = lru.New[string, remembered[struct{}]](o.Size)
+	m.organizations, errs[2] = lru.New[string, remembered[Holdings]](o.Size)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("size of the memory of keys: %w", err)
 	}
-	c, err := o.Source.Changes(ctx, 0)
+	c, err := o.Source.Changes(ctx, Revision{})
 	if err != nil {
 		return nil, err
 	}
@@ -48,32 +50,55 @@ var errAway = errors.New("the store has been away for too long to trust what is 
 
 // key finds a key; ErrNotFound where there is none.
 func (m *memory) key(ctx context.Context, id string) (Key, error) {
-	k, known, err := recall(m, m.keys, id)
-	if known || err != nil {
+	k, good, err := recall(m, m.keys, id)
+	if good == present || err != nil {
 		return k, err
 	}
-	if _, known, err := recall(m, m.unknown, id); known || err != nil {
-		return Key{}, errors.Join(err, ErrNotFound)
-	}
-	return ask(ctx, m, "key:"+id, func(ctx context.Context) (Key, error) {
-		before := m.era()
-		k, err := m.options.Source.Key(ctx, id)
-		if errors.Is(err, ErrNotFound) {
-			keep(m, m.unknown, before, id, struct{}{})
-		} else if err == nil {
-			keep(m, m.keys, before, id, k)
+	if good == none {
+		if _, good, err := recall(m, m.unknown, id); good == present || err != nil {
+			return Key{}, errors.Join(err, ErrNotFound)
 		}
-		return k, err
+	}
+	asked, err := ask(ctx, m, "key:"+id, func(ctx context.Context) (Key, error) {
+		if good == none { // what was a key's id once was not made up, and does not wait behind what may be
+			if err := m.unseen.enter(ctx); err != nil {
+				m.options.Looked(Busy)
+				return Key{}, err
+			}
+			defer m.unseen.leave()
+		}
+		return m.lookUp(ctx, id)
 	})
+	if good == old && err != nil && !errors.Is(err, ErrNotFound) {
+		return k, nil
+	}
+	return asked, err
+}
+
+func (m *memory) lookUp(ctx context.Context, id string) (Key, error) {
+	before := m.era()
+	k, err := m.options.Source.Key(ctx, id)
+	switch {
+	case err == nil:
+		m.options.Looked(Found)
+		keep(m, m.keys, before, id, k)
+	case errors.Is(err, ErrNotFound):
+		m.options.Looked(Unknown)
+		m.keys.Remove(id) // another store may have had it
+		keep(m, m.unknown, before, id, struct{}{})
+	default:
+		m.options.Looked(Away)
+	}
+	return k, err
 }
 
 // holdings finds an organization and its projects.
 func (m *memory) holdings(ctx context.Context, id string) (Holdings, error) {
-	h, known, err := recall(m, m.organizations, id)
-	if known || err != nil {
+	h, good, err := recall(m, m.organizations, id)
+	if good == present || err != nil {
 		return h, err
 	}
-	return ask(ctx, m, "organization:"+id, func(ctx context.Context) (Holdings, error) {
+	asked, err := ask(ctx, m, "organization:"+id, func(ctx context.Context) (Holdings, error) {
 		before := m.era()
 		h, err := m.options.Source.Holdings(ctx, id)
 		if err == nil {
@@ -81,27 +106,10 @@ func (m *memory) holdings(ctx context.Context, id string) (Holdings, error) {
 		}
 		return h, err
 	})
-}
-
-// recall gives what is remembered. It is an error where that is too old to be trusted.
-func recall[V any](m *memory, from *lru.Cache[string, V], id string) (v V, known bool, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if time.Since(m.heard) > m.options.Trusted {
-		return v, false, errAway
+	if good == old && err != nil && !errors.Is(err, ErrNotFound) {
+		return h, nil
 	}
-	v, known = from.Get(id)
-	return v, known, nil
-}
-
-// keep remembers an answer, unless something was forgotten since it was asked for: the answer may be
-// from before the change.
-func keep[V any](m *memory, in *lru.Cache[string, V], before int64, id string, v V) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.forgotten == before {
-		in.Add(id, v)
-	}
+	return asked, err
 }
 
 // ask asks the source once for all who want the same, none of whom ends it for the others.
@@ -156,26 +164,24 @@ func (m *memory) catchUp(ctx context.Context) {
 		return
 	}
 	m.heard = began
-	if c.Revision != m.revision {
+	if c.Everything || c.Revision != m.revision {
 		m.forget(c)
 	}
 }
 
-// forget is called with the lock. A revision that went back is that of another database, or of a copy
-// that was put in its place.
+// forget is called with the lock.
 func (m *memory) forget(c Changes) {
-	if c.Revision < m.revision {
-		m.keys.Purge()
+	if c.Everything {
+		c.Keys, c.Organizations = m.keys.Keys(), m.organizations.Keys()
 		m.unknown.Purge()
-		m.organizations.Purge()
 	}
 	for _, id := range c.Keys {
-		m.keys.Remove(id)
+		spoil(m.keys, id)
 		m.unknown.Remove(id)
 		m.asking.Forget("key:" + id)
 	}
 	for _, id := range c.Organizations {
-		m.organizations.Remove(id)
+		spoil(m.organizations, id)
 		m.asking.Forget("organization:" + id)
 	}
 	m.revision = c.Revision

@@ -23,8 +23,18 @@ func CheckName(name string) error {
 		return errors.New("the name is empty")
 	case strings.TrimSpace(name) != name:
 		return errors.New("the name begins or ends with a space")
+	case strings.HasPrefix(name, tokenPrefix):
+		return errors.New("the name begins as a token does, with " + tokenPrefix)
 	}
 	return checkText("name", name, maxName)
+}
+
+// CheckKeyName is CheckName, and refuses what may be the id of another key.
+func CheckKeyName(name string) error {
+	if len(name) == idLength && plain(name) {
+		return fmt.Errorf("the name reads as the id of a key: choose one that has not %d letters and digits, or has others than a to z and 2 to 7", idLength)
+	}
+	return CheckName(name)
 }
 
 // CheckDescription says what is wrong with a description, which may be empty.

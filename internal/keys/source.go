@@ -11,8 +11,8 @@ type Source interface {
 	Key(ctx context.Context, id string) (Key, error)
 	Holdings(ctx context.Context, organization string) (Holdings, error)
 
-	// Changes tells what has changed after a revision. One that is not newer than since changed nothing.
-	Changes(ctx context.Context, since int64) (Changes, error)
+	// Changes tells what has changed after a revision; the zero Revision is before all.
+	Changes(ctx context.Context, since Revision) (Changes, error)
 	// Listen calls changed, until ctx ends, whenever there may be a change. A source that cannot tell
 	// only waits: it is asked for its changes all the same.
 	Listen(ctx context.Context, changed func())
@@ -27,9 +27,17 @@ type Holdings struct {
 	Projects map[string]Project
 }
 
+// Revision is a state of the source. Another source, or a copy from before that was put in its place, may come
+// by the same number, and never by the same mark.
+type Revision struct {
+	Number int64
+	Mark   string
+}
+
 // Changes are the ids of what has changed up to a revision.
 type Changes struct {
-	Revision      int64
+	Revision      Revision
+	Everything    bool // what was known may be of another source, and none of it is good any more
 	Keys          []string
 	Organizations []string // those too of which a project has changed
 }

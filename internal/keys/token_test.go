@@ -56,10 +56,10 @@ func FuzzParseToken(f *testing.F) {
 func TestNames(t *testing.T) {
 	for name, okay := range map[string]bool{
 		"search": true, "Suche für Bücher": true, "'; DROP TABLE keys; --": true,
-		"": false, " ": false, " a": false, "a\n": false, "\x1b[31mred": false, "\xff": false, "a\u202eb": false,
+		"": false, " ": false, " a": false, "a\n": false, "\x1b[31mred": false, "\xff": false, "a\u202eb": false, "sg-x": false, "abcdefghijklmnop": false, "abcdefghijklmnopq": true, "production-batch": true,
 		strings.Repeat("ä", 64): true, strings.Repeat("ä", 65): false,
 	} {
-		if err := keys.CheckName(name); (err == nil) != okay {
+		if err := keys.CheckKeyName(name); (err == nil) != okay {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

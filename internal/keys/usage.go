@@ -30,8 +30,22 @@ func (u *usage) take() map[string]time.Time {
 	return at
 }
 
-// write hands over what was gathered, until ctx ends and once more then. What the source does not take
-// is lost: it is no more than the time of a use.
+// keep takes back what could not be handed over.
+func (u *usage) keep(at map[string]time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.at == nil {
+		u.at = map[string]time.Time{}
+	}
+	for id, used := range at {
+		if used.After(u.at[id]) {
+			u.at[id] = used
+		}
+	}
+}
+
+// write hands over what was gathered, until ctx ends and once more then. What the source does not take is
+// handed over the next time; only at the end it is lost.
 func (u *usage) write(ctx context.Context, o Options) {
 	tick := time.NewTicker(o.Noted)
 	defer tick.Stop()
@@ -45,9 +59,10 @@ func (u *usage) write(ctx context.Context, o Options) {
 		if len(at) == 0 {
 			continue
 		}
-		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Lookup)
+		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Noting)
 		if err := o.Source.Used(writing, at); err != nil {
 			o.Logger.DebugContext(ctx, "last use of keys not noted", "cause", err)
+			u.keep(at)
 		}
 		cancel()
 	}

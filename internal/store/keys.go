@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/specgate/specgate/internal/keys"
 	"github.com/specgate/specgate/internal/limits"
@@ -34,20 +36,28 @@ func (s *Store) Keys(ctx context.Context) ([]keys.Key, error) {
 	return all, nil
 }
 
-// KeyNamed finds a key by its id, or by a name that no other has of those that are not revoked.
+// KeyNamed finds a key by its id, or by a name that no other has of those that are not revoked. Who has an
+// id means that key, whatever another is called.
 func (s *Store) KeyNamed(ctx context.Context, named string) (keys.Key, error) {
 	return keyNamed(ctx, s.queries(), named)
 }
 
 func keyNamed(ctx context.Context, q *sqlgen.Queries, named string) (keys.Key, error) {
-	if rows, err := q.KeysNamed(ctx, named); err != nil {
-		return keys.Key{}, found(err, "keys")
-	} else if len(rows) > 1 {
-		return keys.Key{}, fmt.Errorf("%d keys are named %q: give the id of the one that is meant", len(rows), named)
-	} else if len(rows) == 1 {
-		named = rows[0].ID
+	k, err := key(ctx, q, named)
+	if !errors.Is(err, keys.ErrNotFound) {
+		return k, err
 	}
-	return key(ctx, q, named)
+	rows, failed := q.KeysNamed(ctx, named)
+	switch {
+	case failed != nil:
+		return keys.Key{}, found(failed, "keys")
+	case len(rows) > 1:
+		return keys.Key{}, fmt.Errorf("%d keys are named %q: give the id of the one that is meant", len(rows), named)
+	case len(rows) == 1:
+		return key(ctx, q, rows[0].ID)
+	default:
+		return keys.Key{}, err
+	}
 }
 
 func key(ctx context.Context, q *sqlgen.Queries, id string) (keys.Key, error) {
@@ -55,11 +65,7 @@ func key(ctx context.Context, q *sqlgen.Queries, id string) (keys.Key, error) {
 	if err != nil {
 		return keys.Key{}, found(err, fmt.Sprintf("key %q", id))
 	}
-	projects, err := q.KeyProjects(ctx, row.ID)
-	if err != nil {
-		return keys.Key{}, found(err, "projects of the key")
-	}
-	return keyOf(row, projects)
+	return keyOf(row.Key, strings.Fields(row.Projects))
 }
 
 // AddKey keeps a new one.
@@ -84,14 +90,18 @@ func (s *Store) AddKey(ctx context.Context, k keys.Key) error {
 	})
 }
 
-// ChangeKey changes a key that is found by its id or name, and gives what came of it. Where edit fails
-// nothing is changed.
-func (s *Store) ChangeKey(ctx context.Context, named string, edit func(*keys.Key) error) (k keys.Key, err error) {
+// Projects finds a project of one organization by its id or its name; empty is the default one.
+type Projects func(named string) (keys.Project, error)
+
+// ChangeKey changes a key that is found by its id or name, and gives what came of it. in finds projects of
+// the key's organization as they are while it is changed. Where edit fails nothing is changed.
+func (s *Store) ChangeKey(ctx context.Context, named string, edit func(k *keys.Key, in Projects) error) (k keys.Key, err error) {
 	err = s.change(ctx, func(q *sqlgen.Queries, revision int64) error {
 		if k, err = keyNamed(ctx, q, named); err != nil {
 			return err
 		}
-		if err := edit(&k); err != nil {
+		in := func(named string) (keys.Project, error) { return project(ctx, q, k.Organization, named) }
+		if err := edit(&k, in); err != nil {
 			return err
 		}
 		return updateKey(ctx, q, k, revision)

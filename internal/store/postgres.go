@@ -25,31 +25,55 @@ func openPostgres(url string) (*Store, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "specgate"
 	}
+	return &Store{db: connections(config, 8), following: connections(config, 1), engine: postgres{config}}, nil
+}
+
+func connections(config *pgx.ConnConfig, most int) *sql.DB {
 	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(8)
-	db.SetMaxIdleConns(4)
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns((most + 1) / 2)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(30 * time.Minute)
-	return &Store{db: db, engine: postgres{config}}, nil
+	return db
 }
 
 // schemaLock is the name of the lock, a number that nobody else is likely to use.
 const schemaLock = 0x73706563_67617465
 
-// lock takes an advisory lock, which the server frees with the connection.
+// lock takes an advisory lock for as long as a transaction lasts. One of a session would stay with a
+// connection that a pooler has handed to somebody else by the time it is to be freed; and who waits in a
+// transaction keeps one of the pooler's connections, of which the one who has the lock needs another.
 func (postgres) lock(ctx context.Context, db *sql.DB) (unlock func() error, err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
+	for {
+		tx, locked, err := tryLock(ctx, db)
+		if err != nil {
+			return nil, fmt.Errorf("lock the schema: %w", err)
+		}
+		if locked {
+			return tx.Commit, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for another instance to change the schema: %w", ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(schemaLock)); err != nil {
-		return nil, errors.Join(fmt.Errorf("wait for another instance to change the schema: %w", err), conn.Close())
-	}
-	return func() error {
-		_, err := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(schemaLock))
-		return errors.Join(err, conn.Close())
-	}, nil
 }
+
+// tryLock gives the transaction that has the lock, if nobody else has it.
+func tryLock(ctx context.Context, db *sql.DB) (tx *sql.Tx, locked bool, err error) {
+	if tx, err = db.BeginTx(ctx, nil); err != nil {
+		return nil, false, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(schemaLock)).Scan(&locked)
+	if err != nil || !locked {
+		return nil, false, errors.Join(err, tx.Rollback())
+	}
+	return tx, true, nil
+}
+
+// there is for the connections to find out.
+func (postgres) there() error { return nil }
 
 // again is how long a connection that broke is not tried anew. Meanwhile changes are found by asking.
 const again = 5 * time.Second

@@ -11,8 +11,11 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// sqlite is a file.
-type sqlite struct{ path string }
+// sqlite is a file: that which was at path when it was opened.
+type sqlite struct {
+	path   string
+	opened os.FileInfo
+}
 
 // Writers wait for one another; a transaction that begins by reading could not become one that writes
 // without failing, so each takes the right to write at once.
@@ -20,18 +23,27 @@ const sqlitePragmas = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=jo
 	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
 
 func openSQLite(path string) (*Store, error) {
-	if path == "" {
+	switch path {
+	case "":
 		return nil, errors.New("the URL names no file: write sqlite://FILE")
+	case ":memory:":
+		return nil, errors.New("a store in memory would be gone with the command that makes a key: write sqlite://FILE")
 	}
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", fileURI(path)+sqlitePragmas)
+	opened, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(4)
-	return &Store{db: db, engine: sqlite{path}}, nil
+	var dbs [2]*sql.DB
+	for i, most := range []int{4, 1} {
+		if dbs[i], err = sql.Open("sqlite", fileURI(path)+sqlitePragmas); err != nil {
+			return nil, err
+		}
+		dbs[i].SetMaxOpenConns(most)
+	}
+	return &Store{db: dbs[0], following: dbs[1], engine: sqlite{path, opened}}, nil
 }
 
 // private makes a file that nobody else can read, where there is none. What SQLite puts beside it has the
@@ -63,6 +75,18 @@ func (s sqlite) lock(ctx context.Context, _ *sql.DB) (unlock func() error, err e
 		return nil, errors.Join(fmt.Errorf("wait for another process to change the schema: %w", err), db.Close())
 	}
 	return db.Close, nil
+}
+
+// errReplaced is a file that is another than that which is open. The other is not opened too: it would be
+// read with the log that belongs to the first, which spoils it.
+var errReplaced = errors.New("the file of the store was replaced or deleted while it was open: stop the gateway, and start it again as docs/keys.md says of copies")
+
+// there compares what is open with what is at its path now.
+func (s sqlite) there() error {
+	if now, err := os.Stat(s.path); err != nil || !os.SameFile(s.opened, now) {
+		return errReplaced
+	}
+	return nil
 }
 
 // listen cannot tell.

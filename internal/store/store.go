@@ -21,14 +21,17 @@ var migrations embed.FS
 // Store is a database whose schema is this program's, or a later one's. It may be used by many goroutines
 // and processes at once.
 type Store struct {
-	db     *sql.DB
-	engine engine
+	db        *sql.DB
+	following *sql.DB // one connection, for Changes alone
+	engine    engine
 }
 
 // engine is what differs between the databases.
 type engine interface {
 	// lock waits until nobody else changes the schema.
 	lock(ctx context.Context, db *sql.DB) (unlock func() error, err error)
+	// there fails where what was opened is no longer what the URL names.
+	there() error
 	// listen is keys.Source's.
 	listen(ctx context.Context, changed func())
 }
@@ -56,7 +59,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 }
 
 // Close closes the connections.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error { return errors.Join(s.following.Close(), s.db.Close()) }
 
 func (s *Store) queries() *sqlgen.Queries { return sqlgen.New(s.db) }
 

@@ -1,10 +1,8 @@
 package store_test
 
 import (
-	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -79,7 +77,7 @@ func TestEverythingComesBack(t *testing.T) {
 
 		k.Revoke(now)
 		k.Name, k.Limits, k.EveryProject, k.Projects, k.Models = "b", limits.Limits{}, true, nil, nil
-		_, err = s.ChangeKey(t.Context(), k.ID, func(there *keys.Key) error { *there = k; return nil })
+		_, err = s.ChangeKey(t.Context(), k.ID, func(there *keys.Key, _ store.Projects) error { *there = k; return nil })
 		must(t, err)
 		got, err = s.Key(t.Context(), k.ID)
 		k.Projects, k.Models = []string{}, []string{}
@@ -139,6 +137,40 @@ func TestNamesAreTakenOnce(t *testing.T) {
 	})
 }
 
+// Who has an id means that key, though another bears it as its name.
+func TestIDsGoBeforeNames(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		s := open(t, url)
+		o, _ := s.Organization(t.Context(), "")
+		meant, other := newKey(t, s, o), newKey(t, s, o)
+		other.Name = meant.ID
+		must(t, s.AddKey(t.Context(), meant), s.AddKey(t.Context(), other))
+		got, err := s.ChangeKey(t.Context(), meant.ID, func(k *keys.Key, _ store.Projects) error { k.Revoke(now); return nil })
+		same(t, "revoked", meant.ID, got.ID, err)
+	})
+}
+
+// An id that nobody has is asked for as often as one whose secret is guessed, and no more is read of either.
+func TestLookUpsAreOneQuestion(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		s := open(t, url)
+		o, _ := s.Organization(t.Context(), "")
+		k := newKey(t, s, o)
+		k.EveryProject, k.Projects = false, []string{k.DefaultProject}
+		must(t, s.AddKey(t.Context(), k))
+		asked := s.Counted(t)
+		for _, id := range []string{k.ID, keys.NewID()} {
+			before := asked.Load()
+			_, err := s.Key(t.Context(), id)
+			if n := asked.Load() - before; n != 1 || (err == nil) != (id == k.ID) {
+				t.Errorf("%d questions, %v", n, err)
+			}
+		}
+	})
+}
+
 // A key's default project is one of its organization, whatever a program may think.
 func TestKeysStayInTheirOrganization(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
@@ -153,144 +185,6 @@ func TestKeysStayInTheirOrganization(t *testing.T) {
 			t.Error("a key has another organization's project")
 		}
 	})
-}
-
-func TestChanges(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
-		t.Helper()
-		s := open(t, url)
-		o, _ := s.Organization(t.Context(), "")
-		before, err := s.Changes(t.Context(), 0)
-		must(t, err)
-		k := newKey(t, s, o)
-		must(t, s.AddKey(t.Context(), k))
-		c, err := s.Changes(t.Context(), before.Revision)
-		same(t, "a new key", keys.Changes{Revision: before.Revision + 1, Keys: []string{k.ID}, Organizations: []string{}}, c, err)
-		must(t, s.AddProject(t.Context(), keys.NewProject(o.ID, "p", now)))
-		c, err = s.Changes(t.Context(), c.Revision)
-		same(t, "a new project", keys.Changes{Revision: before.Revision + 2, Keys: []string{}, Organizations: []string{o.ID}}, c, err)
-		_, err = s.ChangeOrganization(t.Context(), "", func(o *keys.Organization) error { o.Disabled = true; return nil })
-		must(t, err, s.Used(t.Context(), map[string]time.Time{k.ID: now, "none": now}))
-		c, err = s.Changes(t.Context(), c.Revision)
-		same(t, "an organization", keys.Changes{Revision: before.Revision + 3, Keys: []string{}, Organizations: []string{o.ID}}, c, err)
-		_, err = s.ChangeKey(t.Context(), k.ID, func(*keys.Key) error { return errors.New("no") })
-		c, changes := s.Changes(t.Context(), c.Revision)
-		if err == nil || changes != nil || c.Revision != before.Revision+3 {
-			t.Errorf("a change that failed: %v, %v, revision %d", err, changes, c.Revision)
-		}
-	})
-}
-
-func TestUsesOnlyGoForward(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
-		t.Helper()
-		s := open(t, url)
-		o, _ := s.Organization(t.Context(), "")
-		k := newKey(t, s, o)
-		must(t, s.AddKey(t.Context(), k))
-		for _, at := range []time.Time{now, now.Add(time.Minute), now} {
-			must(t, s.Used(t.Context(), map[string]time.Time{k.ID: at}))
-		}
-		got, err := s.Key(t.Context(), k.ID)
-		same(t, "last used", now.Add(time.Minute), got.LastUsed, err)
-	})
-}
-
-// Changes by many at once: none is lost, and no revision is given twice.
-func TestManyAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
-		t.Helper()
-		s, other := open(t, url), open(t, url)
-		o, _ := s.Organization(t.Context(), "")
-		k := newKey(t, s, o)
-		must(t, s.AddKey(t.Context(), k))
-		var all sync.WaitGroup
-		for i := range 40 {
-			all.Go(func() {
-				_, err := []*store.Store{s, other}[i%2].ChangeKey(t.Context(), k.ID, func(k *keys.Key) error {
-					k.Limits.Requests++
-					return nil
-				})
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		got, err := s.Key(t.Context(), k.ID)
-		same(t, "changes", 40, int(got.Limits.Requests), err)
-		c, err := s.Changes(t.Context(), 0)
-		same(t, "revision", 41, int(c.Revision), err)
-	})
-}
-
-// Instances that start at one time on a store where nothing is: one makes the schema, all can work.
-func TestManyStartAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
-		t.Helper()
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() {
-				s, err := store.Open(t.Context(), url)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if _, err := s.Organization(t.Context(), ""); err != nil {
-					t.Error(err)
-				}
-				_ = s.Close()
-			})
-		}
-		all.Wait()
-		orgs, err := open(t, url).Organizations(t.Context())
-		same(t, "organizations", 1, len(orgs), err)
-	})
-}
-
-// A program that was rolled back finds the schema of the one after it.
-func TestNewerSchema(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
-		t.Helper()
-		open(t, url)
-		db := raw(t, url)
-		_, err := db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, $1)", true)
-		must(t, err)
-		_, err = open(t, url).Organization(t.Context(), "")
-		must(t, err)
-	})
-}
-
-func TestPostgresTellsOfChanges(t *testing.T) {
-	s := open(t, newPostgres(t))
-	o, _ := s.Organization(t.Context(), "")
-	ctx, cancel := context.WithCancel(t.Context())
-	told, ended := make(chan struct{}, 100), make(chan struct{})
-	go func() {
-		s.Listen(ctx, func() { told <- struct{}{} })
-		close(ended)
-	}()
-	defer func() { cancel(); <-ended }()
-	for deadline := time.After(20 * time.Second); ; { // until it listens
-		must(t, s.AddKey(t.Context(), newKey(t, s, o)))
-		select {
-		case <-told:
-			return
-		case <-time.After(50 * time.Millisecond):
-		case <-deadline:
-			t.Fatal("no change was told of")
-		}
-	}
-}
-
-func TestURLsThatAreRefused(t *testing.T) {
-	const password = "pa55word"
-	for _, url := range []string{"", "x", "mysql://u:" + password + "@h/d", "sqlite://", "postgres://u:" + password + "@h:port/d", "sqlite:///no/such/folder/x.db", "postgres://u:" + password + "@127.0.0.1:1/d"} {
-		_, err := store.Open(t.Context(), url)
-		if err == nil || strings.Contains(err.Error(), password) {
-			t.Errorf("%q: %v", url, err)
-		}
-	}
 }
 
 // newKey is one called twin, of the organization's default project.

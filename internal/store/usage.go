@@ -16,6 +16,9 @@ var _ usage.Sink = (*Store)(nil)
 // AddUsage keeps records, and adds those that were not there to the sums of their days, in one transaction.
 // The sums are changed in one order, so that no two instances wait for each other.
 func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
+	if err := s.engine.there(); err != nil {
+		return err
+	}
 	byID := make(map[string]usage.Record, len(records))
 	for _, r := range records {
 		byID[r.ID] = r

@@ -1,5 +1,10 @@
+-- One question for all of a key, so that an id that nobody has takes no fewer.
+
 -- name: Key :one
-SELECT * FROM keys WHERE id = $1;
+SELECT sqlc.embed(keys), CAST(COALESCE((
+    SELECT string_agg(project_id, ' ' ORDER BY project_id) FROM key_projects WHERE key_id = keys.id
+), '') AS text) AS projects
+FROM keys WHERE id = $1;
 
 -- name: KeysNamed :many
 SELECT * FROM keys WHERE name = $1 AND revoked_at = 0;
@@ -23,11 +28,12 @@ SET name = $2, description = $3, every_project = $4, default_project_id = $5, mo
     expires_at = $16, revoked_at = $17, changed = $18
 WHERE id = $1;
 
--- name: UseKey :exec
-UPDATE keys SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2;
+-- Uses come as one JSON object, {ID: {"at": MILLISECONDS}}: both databases take that apart alike.
 
--- name: KeyProjects :many
-SELECT project_id FROM key_projects WHERE key_id = $1 ORDER BY project_id;
+-- name: UseKeys :exec
+UPDATE keys SET last_used_at = CAST(uses.value->>'at' AS bigint)
+FROM json_each(sqlc.arg(uses)) AS uses
+WHERE keys.id = uses.key AND keys.last_used_at < CAST(uses.value->>'at' AS bigint);
 
 -- name: ProjectsOfKeys :many
 SELECT key_id, project_id FROM key_projects ORDER BY key_id, project_id;

@@ -1,5 +1,7 @@
 -- name: Revision :one
-SELECT value FROM revision;
+SELECT value, CAST(COALESCE((SELECT mark FROM revisions WHERE revisions.value = revision.value), '') AS text) AS mark,
+    CAST(COALESCE((SELECT mark FROM revisions WHERE revisions.value = sqlc.arg(since)), '') AS text) AS mark_then
+FROM revision;
 
 -- name: NextRevision :one
 UPDATE revision SET value = value + 1 RETURNING value;

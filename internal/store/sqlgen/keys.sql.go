@@ -93,63 +93,47 @@ func (q *Queries) InsertKeyProject(ctx context.Context, arg InsertKeyProjectPara
 }
 
 const key = `-- name: Key :one
-SELECT id, name, description, organization_id, every_project, default_project_id, models, secret_hash, previous_hash, previous_until, disabled, requests, tokens, parallel, day_tokens, month_tokens, created_at, expires_at, revoked_at, last_used_at, changed FROM keys WHERE id = $1
+
+SELECT keys.id, keys.name, keys.description, keys.organization_id, keys.every_project, keys.default_project_id, keys.models, keys.secret_hash, keys.previous_hash, keys.previous_until, keys.disabled, keys.requests, keys.tokens, keys.parallel, keys.day_tokens, keys.month_tokens, keys.created_at, keys.expires_at, keys.revoked_at, keys.last_used_at, keys.changed, CAST(COALESCE((
+    SELECT string_agg(project_id, ' ' ORDER BY project_id) FROM key_projects WHERE key_id = keys.id
+), '') AS text) AS projects
+FROM keys WHERE id = $1
 `
 
-func (q *Queries) Key(ctx context.Context, id string) (Key, error) {
-	row := q.db.QueryRowContext(ctx, key, id)
-	var i Key
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Description,
-		&i.OrganizationID,
-		&i.EveryProject,
-		&i.DefaultProjectID,
-		&i.Models,
-		&i.SecretHash,
-		&i.PreviousHash,
-		&i.PreviousUntil,
-		&i.Disabled,
-		&i.Requests,
-		&i.Tokens,
-		&i.Parallel,
-		&i.DayTokens,
-		&i.MonthTokens,
-		&i.CreatedAt,
-		&i.ExpiresAt,
-		&i.RevokedAt,
-		&i.LastUsedAt,
-		&i.Changed,
-	)
-	return i, err
+type KeyRow struct {
+	Key      Key
+	Projects string
 }
 
-const keyProjects = `-- name: KeyProjects :many
-SELECT project_id FROM key_projects WHERE key_id = $1 ORDER BY project_id
-`
-
-func (q *Queries) KeyProjects(ctx context.Context, keyID string) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, keyProjects, keyID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var project_id string
-		if err := rows.Scan(&project_id); err != nil {
-			return nil, err
-		}
-		items = append(items, project_id)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// One question for all of a key, so that an id that nobody has takes no fewer.
+func (q *Queries) Key(ctx context.Context, id string) (KeyRow, error) {
+	row := q.db.QueryRowContext(ctx, key, id)
+	var i KeyRow
+	err := row.Scan(
+		&i.Key.ID,
+		&i.Key.Name,
+		&i.Key.Description,
+		&i.Key.OrganizationID,
+		&i.Key.EveryProject,
+		&i.Key.DefaultProjectID,
+		&i.Key.Models,
+		&i.Key.SecretHash,
+		&i.Key.PreviousHash,
+		&i.Key.PreviousUntil,
+		&i.Key.Disabled,
+		&i.Key.Requests,
+		&i.Key.Tokens,
+		&i.Key.Parallel,
+		&i.Key.DayTokens,
+		&i.Key.MonthTokens,
+		&i.Key.CreatedAt,
+		&i.Key.ExpiresAt,
+		&i.Key.RevokedAt,
+		&i.Key.LastUsedAt,
+		&i.Key.Changed,
+		&i.Projects,
+	)
+	return i, err
 }
 
 const keys = `-- name: Keys :many
@@ -331,16 +315,15 @@ func (q *Queries) UpdateKey(ctx context.Context, arg UpdateKeyParams) error {
 	return err
 }
 
-const useKey = `-- name: UseKey :exec
-UPDATE keys SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2
+const useKeys = `-- name: UseKeys :exec
+
+UPDATE keys SET last_used_at = CAST(uses.value->>'at' AS bigint)
+FROM json_each($1) AS uses
+WHERE keys.id = uses.key AND keys.last_used_at < CAST(uses.value->>'at' AS bigint)
 `
 
-type UseKeyParams struct {
-	ID         string
-	LastUsedAt int64
-}
-
-func (q *Queries) UseKey(ctx context.Context, arg UseKeyParams) error {
-	_, err := q.db.ExecContext(ctx, useKey, arg.ID, arg.LastUsedAt)
+// Uses come as one JSON object, {ID: {"at": MILLISECONDS}}: both databases take that apart alike.
+func (q *Queries) UseKeys(ctx context.Context, uses string) error {
+	_, err := q.db.ExecContext(ctx, useKeys, uses)
 	return err
 }

@@ -77,12 +77,20 @@ func (q *Queries) NextRevision(ctx context.Context) (int64, error) {
 }
 
 const revision = `-- name: Revision :one
-SELECT value FROM revision
+SELECT value, CAST(COALESCE((SELECT mark FROM revisions WHERE revisions.value = revision.value), '') AS text) AS mark,
+    CAST(COALESCE((SELECT mark FROM revisions WHERE revisions.value = $1), '') AS text) AS mark_then
+FROM revision
 `
 
-func (q *Queries) Revision(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, revision)
-	var value int64
-	err := row.Scan(&value)
-	return value, err
+type RevisionRow struct {
+	Value    int64
+	Mark     string
+	MarkThen string
+}
+
+func (q *Queries) Revision(ctx context.Context, since int64) (RevisionRow, error) {
+	row := q.db.QueryRowContext(ctx, revision, since)
+	var i RevisionRow
+	err := row.Scan(&i.Value, &i.Mark, &i.MarkThen)
+	return i, err
 }
