@@ -10,6 +10,7 @@ REDOCLY       := 2.77.0
 SQLC          := v1.31.1
 FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
+OVERLOAD      ?= 5m
 KILLS         ?= 20
 
 # The packages with tests that take PostgreSQL or Redis.
@@ -134,6 +135,12 @@ test-kill: ## Kill a gateway under load, KILLS times on each store, and count it
 	@.ci/services start
 	@trap '.ci/services stop' EXIT; eval "$$(.ci/services env)"; \
 	  SPECGATE_TEST_KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v -run 'ProcessLoses' ./cmd/specgate
+
+.PHONY: test-overload
+test-overload: ## Run four instances on one PostgreSQL and one Redis under four times their limit, OVERLOAD long
+	@.ci/services start
+	@trap '.ci/services stop' EXIT; eval "$$(.ci/services env)"; \
+	  SPECGATE_OVERLOAD=$(OVERLOAD) $(GO) test -count=1 -timeout 60m -v -run 'TestOverload$$' ./cmd/specgate
 
 cover: ## Say how much of the code that was not generated the tests reach
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null

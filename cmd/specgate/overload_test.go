@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -85,7 +87,39 @@ func TestOverload(t *testing.T) {
 	if late := r.last.Sub(gone); late > time.Second || r.unknown == 0 || r.answered == 0 {
 		t.Errorf("the revoked key was answered %v after it was revoked, %d times in all and refused %d times", late, r.answered, r.unknown)
 	}
+	o.mustAddUp(map[string]string{limited.ID: limited.Token, revoked.ID: revoked.Token})
 	t.Logf("limited: %+v; revoked: %+v", *o.counts[limited.Token], *r)
+}
+
+// mustAddUp holds the usage of keys to what their clients counted. Who is not known any more is not recorded.
+func (o *overload) mustAddUp(tokens map[string]string) {
+	o.t.Helper()
+	type sum struct {
+		Requests, Errors int
+		Tokens           int64 `json:"total_tokens"`
+	}
+	want := map[string]sum{}
+	for id, token := range tokens {
+		c := o.counts[token]
+		want[id] = sum{c.answered + c.refused, c.refused, c.tokens}
+	}
+	var got map[string]sum
+	for end := time.Now().Add(bounded); !maps.Equal(got, want); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			o.t.Fatalf("usage adds up to %+v, and the clients counted %+v", got, want)
+		}
+		var all []struct {
+			Key string
+			sum
+		}
+		if err := json.Unmarshal([]byte(o.admin.run("usage", "--by", "key", "--format", "json")), &all); err != nil {
+			o.t.Fatal(err)
+		}
+		got = map[string]sum{}
+		for _, s := range all {
+			got[s.Key] = s.sum
+		}
+	}
 }
 
 func newOverload(t *testing.T) *overload {
