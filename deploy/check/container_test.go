@@ -37,23 +37,24 @@ func newImage(t *testing.T, roots string) *image {
 // enter runs a command as a container would: in the tree and nothing else, which is read-only, but for the
 // volume where there is one; as the user of the image, who gets no rights that he has not.
 const enter = `set -eu
-tree=$1 volume=$2 user=$3; shift 3
+tree=$1 volume=$2 user=$3 group=$4 folder=$5; shift 5
 mount --bind "$tree" "$tree"
 mount -o remount,bind,ro "$tree"
 if [ -n "$volume" ]; then mount --bind "$volume" "$tree/var/lib/specgate"; fi
-exec setpriv --no-new-privs chroot --userspec="$user" --groups= "$tree" "$@"`
+exec setpriv --no-new-privs unshare --root="$tree" --wd="$folder" --setgid="$group" --setuid="$user" "$@"`
 
 // command is one in a container of the image. It needs root, or a sudo that asks nothing.
 func (i *image) command(t *testing.T, volume string, env map[string]string, args ...string) *exec.Cmd {
 	t.Helper()
 	all := []string{"env", "-i"}
+	user, group, _ := strings.Cut(i.user, ":")
 	for name, value := range i.env {
 		if _, ok := env[name]; !ok {
 			all = append(all, name+"="+value)
 		}
 	}
 	all = append(all, pairs(env)...)
-	all = append(all, "PATH="+os.Getenv("PATH"), "unshare", "--mount", "sh", "-c", enter, "enter", i.root, volume, i.user)
+	all = append(all, "PATH="+os.Getenv("PATH"), "unshare", "--mount", "sh", "-c", enter, "enter", i.root, volume, user, group, i.folder)
 	all = append(all, args...)
 	if os.Getuid() != 0 {
 		all = append([]string{"sudo", "-n"}, all...)

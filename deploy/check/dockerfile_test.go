@@ -15,7 +15,7 @@ type image struct {
 	env                      map[string]string
 	args                     map[string]string
 	labels                   string
-	user                     string
+	user, folder             string
 	entrypoint, cmd, healthy []string
 }
 
@@ -52,8 +52,9 @@ func (i *image) do(t *testing.T, instruction, rest string, sources map[string]st
 		i.labels += rest
 	case "WORKDIR":
 		if _, err := os.Stat(filepath.Join(i.root, rest)); err != nil {
-			t.Errorf("WORKDIR %s is in no volume and copied from nowhere", rest)
+			t.Errorf("WORKDIR %s would be made, and be root's: nothing is copied there", rest)
 		}
+		i.folder = rest
 	case "USER":
 		i.user = rest
 	case "ENV":
