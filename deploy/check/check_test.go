@@ -42,7 +42,7 @@ func accepted(t *testing.T, file string, env map[string]string) string {
 	t.Helper()
 	for _, command := range []string{"check", "print"} {
 		cmd := exec.CommandContext(t.Context(), binary(t), "config", command)
-		cmd.Env = append(pairs(env), "SPECGATE_CONFIG="+file)
+		cmd.Env = append(pairs(env), "SPECGATE_CONFIG="+file) // the last one counts
 		var said strings.Builder
 		cmd.Stderr = &said
 		printed, err := cmd.Output()
@@ -103,4 +103,9 @@ func freePort(t *testing.T) string {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
+}
+
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
