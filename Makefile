@@ -37,8 +37,8 @@ generate-store: ## Make internal/store/sqlgen from the queries (needs a C compil
 	cd internal/store && $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC) generate
 	sha256sum $(STORE_SOURCES) internal/store/sqlgen/*.go >internal/store/sqlgen/sources.sha256
 
-build: ## Build bin/specgate
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
+build: ## Build bin/specgate, of Go alone as releases are
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
 
 run: build ## Run the gateway in front of the model in it, or of OPENAI_BASE_URL
 	$(BIN)/specgate serve
