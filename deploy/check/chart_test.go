@@ -228,4 +228,3 @@ func (o objects) mounted(t *testing.T) string {
 	}
 	return file
 }
-

@@ -59,7 +59,7 @@ func (i *image) command(t *testing.T, volume string, env map[string]string, args
 	if os.Getuid() != 0 {
 		all = append([]string{"sudo", "-n"}, all...)
 	}
-	return exec.CommandContext(t.Context(), all[0], all[1:]...) //nolint:gosec // what a test made
+	return exec.CommandContext(t.Context(), all[0], all[1:]...)
 }
 
 // rooted skips a test where nobody can change the root of a process, other than in CI.
@@ -119,7 +119,7 @@ func ask(t *testing.T, base, token string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,11 @@ func TestUnitSettings(t *testing.T) {
 	if id, _, _ := strings.Cut(directive(t, "LoadCredential"), ":"); id != filepath.Base(key) {
 		t.Errorf("the credential is called %s", id)
 	}
-	got := inForce(t, accepted(t, "../systemd/specgate.yaml", env))
+	printed := accepted(t, "../systemd/specgate.yaml", env)
+	if !strings.Contains(printed, "SPECGATE_API_KEY_FILE") {
+		t.Errorf("the token is not that of the credential:\n%s", printed)
+	}
+	got := inForce(t, printed)
 	stop := seconds(t, directive(t, "TimeoutStopSec")+"s")
 	if cancel := 5.0; stop <= seconds(t, got.Shutdown.Delay)+seconds(t, got.Shutdown.Drain)+cancel {
 		t.Errorf("it is ended after %vs, and drains for %s", stop, got.Shutdown.Drain)
