@@ -184,7 +184,7 @@ release-check: $(BIN)/goreleaser-$(GORELEASER) $(BIN)/cyclonedx-gomod ## Make a 
 	PATH=$(abspath $(BIN)):$$PATH GORELEASER=$(abspath $<) .ci/release-check
 
 release: $(BIN)/goreleaser-$(GORELEASER) $(BIN)/cyclonedx-gomod
-	PATH=$(abspath $(BIN)):$$PATH GOFLAGS= $< release --clean
+	PATH=$(abspath $(BIN)):$$PATH $< release --clean
 
 $(BIN)/goreleaser-$(GORELEASER):
 	GOBIN=$(abspath $(BIN)) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER)
