@@ -8,6 +8,9 @@ GOLANGCI_LINT := v2.15.0
 OASDIFF       := v1.35.0
 REDOCLY       := 2.77.0
 SQLC          := v1.31.1
+HELM          := v4.3.1
+GORELEASER    := v2.16.0
+GOVULNCHECK   := v1.9.0
 FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
 OVERLOAD      ?= 5m
@@ -35,8 +38,8 @@ generate-store: ## Make internal/store/sqlgen from the queries (needs a C compil
 	cd internal/store && $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC) generate
 	sha256sum $(STORE_SOURCES) internal/store/sqlgen/*.go >internal/store/sqlgen/sources.sha256
 
-build: ## Build bin/specgate
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
+build: ## Build bin/specgate, of Go alone as releases are
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/specgate ./cmd/specgate
 
 run: build ## Run the gateway in front of the model in it, or of OPENAI_BASE_URL
 	$(BIN)/specgate serve
@@ -53,7 +56,7 @@ size: build ## Fail where the binary has grown past 40 MB
 check: drift lint lint-spec test race size ## What every change has to pass first; the other jobs of ci.yml follow it
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
 
-drift: generate ## Fail where a generated file, or go.mod, is not what its source makes
+drift: generate licences ## Fail where a generated file, or go.mod, is not what its source makes
 	$(GO) mod tidy -diff
 	@git diff --exit-code -- gen docs || { echo "generated files differ: run make generate and commit"; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard -- gen docs)" || { echo "generated files are not committed"; exit 1; }
@@ -62,7 +65,7 @@ drift: generate ## Fail where a generated file, or go.mod, is not what its sourc
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code, and that actions are named by their commits
 	$< run ./...
-	cd internal/crosscheck && $(abspath $<) run ./...
+	@for module in internal/crosscheck internal/licences deploy/check; do (cd $$module && $(abspath $<) run ./...) || exit 1; done
 	@! grep -rnE 'uses: +[^. ]' .github | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' || { echo "an action is not named by its commit"; exit 1; }
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT):
@@ -164,3 +167,43 @@ test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all 
 
 scorecards: ## Hold real servers to the contract, bare and behind the gateway, and write what comes into docs/conformance.md
 	.ci/scorecards
+
+.PHONY: test-deploy lint-chart golden image release-check release licences security
+test-deploy: build lint-chart ## Run the container's tree, and hold chart, compose file and unit to what they say (needs root)
+	cd deploy/check && $(GO) mod tidy -diff && $(GO) vet ./... && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 ./...
+	.ci/hadolint deploy/container/Dockerfile
+
+lint-chart: $(BIN)/helm-$(HELM) ## Lint the Helm chart
+	$< lint --strict --quiet deploy/helm/specgate
+
+golden: build $(BIN)/helm-$(HELM) ## Write what the Helm chart makes into deploy/helm/testdata
+	cd deploy/check && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 -run 'TestChart$$' -update ./...
+
+$(BIN)/helm-$(HELM):
+	GOBIN=$(abspath $(BIN)) $(GO) install helm.sh/helm/v4/cmd/helm@$(HELM)
+	mv $(BIN)/helm $@
+
+image: ## Build the container image specgate:dev for this machine (needs Docker)
+	CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/image/linux/$$($(GO) env GOARCH)/specgate ./cmd/specgate
+	docker build --file deploy/container/Dockerfile --platform linux/$$($(GO) env GOARCH) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) --tag specgate:dev $(BIN)/image
+
+release-check: $(BIN)/goreleaser-$(GORELEASER) $(BIN)/cyclonedx-gomod ## Make a release without publishing it, and check what is in it (15 minutes the first time)
+	PATH=$(abspath $(BIN)):$$PATH GORELEASER=$(abspath $<) .ci/release-check
+
+release: $(BIN)/goreleaser-$(GORELEASER) $(BIN)/cyclonedx-gomod
+	PATH=$(abspath $(BIN)):$$PATH $< release --clean
+
+$(BIN)/goreleaser-$(GORELEASER):
+	GOBIN=$(abspath $(BIN)) $(GO) install github.com/goreleaser/goreleaser/v2@$(GORELEASER)
+	mv $(BIN)/goreleaser $@
+
+$(BIN)/cyclonedx-gomod: deploy/check/go.mod
+	cd deploy/check && $(GO) build -o $(abspath $@) github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+licences: ## Write docs/licences.md, and fail where a module in the binary has a licence that is not allowed
+	cd internal/licences && $(GO) build -o $(abspath $(BIN))/licences .
+	@$(BIN)/licences ./cmd/specgate >$(BIN)/licences.md && mv $(BIN)/licences.md docs/licences.md
+
+security: licences ## Look for known weaknesses in what the binary calls (asks vuln.go.dev)
+	@$(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK) ./... || { \
+	  status=$$?; [ $$status -eq 3 ] || echo "govulncheck could not look: it needs vuln.go.dev"; exit $$status; }

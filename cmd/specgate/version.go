@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker in releases: -ldflags "-X main.version=1.2.3".
-var version string
+// version and commit are set by the linker in releases: -ldflags "-X main.version=1.2.3 -X main.commit=d6acf4c".
+var version, commit string
 
 func newVersion(term terminal) *cobra.Command {
 	return &cobra.Command{
@@ -37,7 +37,7 @@ func buildVersion() string {
 	for _, s := range info.Settings {
 		recorded[s.Key] = s.Value
 	}
-	commit := cmp.Or(recorded["vcs.revision"], "unknown")
+	commit := cmp.Or(commit, recorded["vcs.revision"], "unknown")
 	if recorded["vcs.modified"] == "true" {
 		commit += ", modified"
 	}

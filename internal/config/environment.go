@@ -9,9 +9,9 @@ import (
 // environmentTokens replaces the tokens by those of SPECGATE_API_KEY, as any variable replaces what
 // the file says.
 func (l *loader) environmentTokens() {
-	const name = "SPECGATE_API_KEY"
+	name, all := l.secret("SPECGATE_API_KEY", "auth.tokens")
 	var tokens []Token
-	for token := range strings.SplitSeq(l.getenv(name), ",") {
+	for token := range strings.SplitSeq(all, ",") {
 		if token = strings.TrimSpace(token); token != "" {
 			l.origins[join(place("auth.tokens", len(tokens)), "token")] = name
 			tokens = append(tokens, Token{Token: NewSecret(token)})
@@ -57,7 +57,8 @@ var companions = [...]struct{ setting, env string }{
 func (l *loader) backend(base string) Backend {
 	b := DefaultBackend()
 	b.BaseURL = base
-	b.APIKey = NewSecret(l.getenv("OPENAI_API_KEY"))
+	origin, key := l.secret("OPENAI_API_KEY", "upstreams.default.api_key")
+	b.APIKey = NewSecret(key)
 	b.Organization = l.getenv("OPENAI_ORG_ID")
 	b.Project = l.getenv("OPENAI_PROJECT_ID")
 	l.origins["upstreams.default.base_url"] = "OPENAI_BASE_URL"
@@ -65,6 +66,9 @@ func (l *loader) backend(base string) Backend {
 		if l.getenv(c.env) != "" {
 			l.origins["upstreams.default."+c.setting] = c.env
 		}
+	}
+	if key != "" {
+		l.origins["upstreams.default.api_key"] = origin
 	}
 	return b
 }

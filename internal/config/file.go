@@ -152,7 +152,7 @@ func (l *loader) scalar(node *yaml.Node, path string, f form, v reflect.Value) {
 	case !strings.HasPrefix(node.Tag, "!!"):
 		l.report(l.at(node), path, "has the tag "+node.Tag+", which means nothing here: remove it")
 	default:
-		text, problems := expand(node.Value, l.variable)
+		text, problems := expand(node.Value, func(name string) string { return l.variable(name, path) })
 		for _, message := range problems {
 			l.report(l.at(node), path, message)
 		}

@@ -48,10 +48,11 @@ func (l *loader) report(origin, setting, message string) {
 	}
 }
 
-// variable is getenv for the file.
-func (l *loader) variable(name string) string {
+// variable is what the file refers to by ${NAME} in a setting.
+func (l *loader) variable(name, setting string) string {
 	l.used[name] = true
-	return l.getenv(name)
+	_, value := l.secret(name, setting)
+	return value
 }
 
 // set reads text into a scalar.
@@ -72,8 +73,11 @@ func (l *loader) environment() {
 		if f.env == "" {
 			return "", "", false
 		}
-		text = l.getenv(f.env)
-		return f.env, text, text != ""
+		origin, text = f.env, l.getenv(f.env)
+		if f.form == formSecret {
+			origin, text = l.secret(f.env, path)
+		}
+		return origin, text, text != ""
 	})
 	l.environmentTokens()
 	l.environmentBackend()

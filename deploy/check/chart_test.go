@@ -1,0 +1,230 @@
+package check
+
+import (
+	"flag"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+var update = flag.Bool("update", false, "write what the chart makes into testdata")
+
+const (
+	chart    = "../helm/specgate"
+	testdata = "../helm/testdata"
+)
+
+// made is a token that the chart makes, which is another each time.
+var made = regexp.MustCompile(`SPECGATE_API_KEY: "[A-Za-z0-9+/=]{68}"`)
+
+// render is what helm makes of the chart.
+func render(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	args = append([]string{"template", "gate", chart, "--namespace", "llm"}, args...)
+	out, err := exec.CommandContext(t.Context(), tool(t, "HELM", "../../bin/helm"), args...).CombinedOutput()
+	return made.ReplaceAllString(string(out), `SPECGATE_API_KEY: "c2ctbWFkZQ=="`), err
+}
+
+func TestChart(t *testing.T) {
+	files, err := filepath.Glob(testdata + "/*.values.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d files of values: %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".values.yaml")
+		t.Run(name, func(t *testing.T) {
+			got, err := render(t, "--values", file)
+			if err != nil {
+				t.Fatal(got)
+			}
+			golden := filepath.Join(testdata, name+".golden.yaml")
+			if *update {
+				write(t, golden, got)
+			}
+			if got != read(t, golden) {
+				t.Errorf("the chart makes something other than %s: look at what make golden changes", golden)
+			}
+			holds(t, decode(t, got))
+		})
+	}
+}
+
+func TestChartRefuses(t *testing.T) {
+	for _, test := range []struct{ set, want string }{
+		{"replicas=2,config.auth.mode=keys,persistence.enabled=true", "cannot share keys in SQLite"},
+		{"autoscaling.enabled=true,config.auth.mode=keys,config.store=sqlite:///x", "cannot share keys in SQLite"},
+		{"replicas=2,config.auth.mode=keys,config.store=postgres://h/d", "would each grant the limits"},
+		{"replicas=2,config.auth.tokens[0].token=t,config.auth.tokens[0].limits.requests=1", "would each grant the limits"},
+		{"config.auth.mode=keys", "would be lost with the pod"},
+		{"replicas=2,persistence.enabled=true", "persistence is of one replica"},
+		{"existingSecret=a,secret.B=c", "both set"},
+		{"config.shutdown.drain=30s", "a stream may take 3600s"},
+		{"config.upstreams.a.timeouts.total=2h,config.shutdown.drain=1h30m", "a stream may take 7200s"},
+		{"config.shutdown.delay=soon", "is not a duration"},
+		{"image.repositry=x", "image"},
+		{"service.port=0", "port"},
+	} {
+		if said, err := render(t, "--set", test.set); err == nil || !strings.Contains(said, test.want) {
+			t.Errorf("%s: %v, and says nothing of %q:\n%.400s", test.set, err, test.want, said)
+		}
+	}
+	for _, set := range []string{
+		"replicas=2,config.auth.mode=keys,config.store=postgres://h/d,config.limits.backend=redis://h",
+		"replicas=2,config.auth.mode=keys,secret.SPECGATE_STORE=postgres://h/d,secret.SPECGATE_LIMITS=redis://h",
+	} {
+		if said, err := render(t, "--set", set); err != nil {
+			t.Errorf("%s: %s", set, said)
+		}
+	}
+}
+
+// holds checks the rules that hold for every set of values.
+func holds(t *testing.T, o objects) {
+	t.Helper()
+	pod := o.deployment.Spec.Template
+	c := pod.Spec.Containers[0]
+	restricted(t, pod.Spec)
+	grace := float64(*pod.Spec.TerminationGracePeriodSeconds)
+	settings := o.settings(t, c)
+	delay, drain, longest := settings.Shutdown.Delay, settings.Shutdown.Drain, 0.0
+	for _, u := range settings.Upstreams {
+		longest = max(longest, seconds(t, u.Timeouts.Total))
+	}
+	if cancel := 5.0; grace <= seconds(t, delay)+seconds(t, drain)+cancel || seconds(t, drain) <= longest {
+		t.Errorf("grace %vs, delay %s, drain %s, the longest stream %vs", grace, delay, drain, longest)
+	}
+	if settings.Listen != "0.0.0.0:8420" || settings.OpsListen != "0.0.0.0:8421" {
+		t.Errorf("it listens on %s and %s", settings.Listen, settings.OpsListen)
+	}
+	ports := map[string]bool{}
+	for _, p := range c.Ports {
+		ports[p.Name] = true
+	}
+	for _, p := range []*corev1.Probe{c.StartupProbe, c.LivenessProbe, c.ReadinessProbe} {
+		if !ports[p.HTTPGet.Port.StrVal] {
+			t.Errorf("a probe asks at %s", p.HTTPGet.Port.StrVal)
+		}
+	}
+	o.selected(t, ports)
+}
+
+// restricted holds the pod to what the restricted profile of Kubernetes asks, and to a file system that is
+// read-only.
+func restricted(t *testing.T, pod corev1.PodSpec) {
+	t.Helper()
+	s, c := pod.SecurityContext, pod.Containers[0].SecurityContext
+	for rule, kept := range map[string]bool{
+		"one container":     len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
+		"not root":          *s.RunAsNonRoot && *s.RunAsUser > 0 && *c.RunAsNonRoot,
+		"seccomp":           s.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
+		"read-only":         *c.ReadOnlyRootFilesystem,
+		"no escalation":     !*c.AllowPrivilegeEscalation && c.Privileged == nil,
+		"no capabilities":   slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"}) && len(c.Capabilities.Add) == 0,
+		"no host":           !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,
+		"no token":          !*pod.AutomountServiceAccountToken,
+		"memory is bounded": !pod.Containers[0].Resources.Limits.Memory().IsZero(),
+	} {
+		if !kept {
+			t.Errorf("the pod breaks the rule: %s", rule)
+		}
+	}
+	for _, v := range pod.Volumes {
+		if v.HostPath != nil {
+			t.Errorf("volume %s is of the host", v.Name)
+		}
+	}
+}
+
+// selected looks whether all that selects pods finds those of the deployment, and names ports that they have.
+func (o objects) selected(t *testing.T, ports map[string]bool) {
+	t.Helper()
+	labels := o.deployment.Spec.Template.Labels
+	selectors := map[string]map[string]string{
+		"deployment":    o.deployment.Spec.Selector.MatchLabels,
+		"networkpolicy": o.policy.Spec.PodSelector.MatchLabels,
+	}
+	for _, s := range o.services {
+		selectors["service "+s.Name] = s.Spec.Selector
+		for _, p := range s.Spec.Ports {
+			if !ports[p.TargetPort.StrVal] {
+				t.Errorf("service %s leads to %s", s.Name, p.TargetPort.StrVal)
+			}
+		}
+	}
+	if o.budget != nil {
+		selectors["budget"] = o.budget.Spec.Selector.MatchLabels
+	}
+	for name, selector := range selectors {
+		if len(selector) == 0 || !subset(selector, labels) {
+			t.Errorf("%s selects %v, the pods have %v", name, selector, labels)
+		}
+	}
+	several := o.scaler != nil || o.deployment.Spec.Replicas != nil && *o.deployment.Spec.Replicas > 1
+	if several != (o.budget != nil) {
+		t.Errorf("a budget: %v, several replicas: %v", o.budget != nil, several)
+	}
+	if o.scaler != nil && (o.scaler.Spec.ScaleTargetRef.Name != o.deployment.Name || o.deployment.Spec.Replicas != nil) {
+		t.Error("the scaler and the deployment are at odds")
+	}
+	if o.monitor != nil {
+		found := slices.ContainsFunc(o.services, func(s corev1.Service) bool {
+			return subset(o.monitor.Spec.Selector.MatchLabels, s.Labels) && s.Spec.Ports[0].Name == o.monitor.Spec.Endpoints[0].Port
+		})
+		if !found {
+			t.Error("the monitor finds no service")
+		}
+	}
+}
+
+func subset(of, all map[string]string) bool {
+	for key, value := range maps.All(of) {
+		if all[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// environment is that of the container, with something for each secret that is not seen.
+func (o objects) environment(t *testing.T, c corev1.Container) map[string]string {
+	t.Helper()
+	env := map[string]string{"SPECGATE_LISTEN": "0.0.0.0:8420"} // of the image
+	for _, from := range c.EnvFrom {
+		if o.secret != nil && o.secret.Name == from.SecretRef.Name {
+			for name, value := range o.secret.Data {
+				env[name] = string(value)
+			}
+		}
+	}
+	for _, e := range c.Env {
+		env[e.Name] = e.Value
+	}
+	return env
+}
+
+// mounted is the file of settings, with those that are mounted beside it.
+func (o objects) mounted(t *testing.T) string {
+	t.Helper()
+	text := o.config.Data["specgate.yaml"]
+	if strings.Contains(text, "/etc/specgate/tls/") {
+		dir := t.TempDir()
+		out, err := exec.CommandContext(t.Context(), "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+			"-nodes", "-subj", "/CN=gate", "-keyout", dir+"/tls.key", "-out", dir+"/tls.crt").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		text = strings.ReplaceAll(text, "/etc/specgate/tls/", dir+"/")
+	}
+	file := filepath.Join(t.TempDir(), "specgate.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

@@ -1,0 +1,96 @@
+{{- define "specgate.name" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "specgate.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "specgate.labels" -}}
+{{ include "specgate.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- /* The seconds, rounded up, of a duration as the settings have it: 1m30s is 90. */ -}}
+{{- define "specgate.seconds" -}}
+{{- $text := . | toString -}}
+{{- if not (regexMatch "^(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ms|us|ns|h|m|s))+$|^0$" $text) }}{{ fail (printf "%q is not a duration: write numbers with their units, such as 30s or 1m30s" $text) }}{{ end -}}
+{{- $units := dict "h" 3600.0 "m" 60.0 "s" 1.0 "ms" 0.001 "us" 0.000001 "ns" 0.000000001 -}}
+{{- $sum := 0.0 -}}
+{{- range regexFindAll "[0-9.]+(ms|us|ns|h|m|s)" $text -1 -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- $sum = addf $sum (mulf (trimSuffix $unit . | float64) (get $units $unit)) -}}
+{{- end -}}
+{{- ceil $sum | int64 -}}
+{{- end }}
+
+{{- /* How long a stream may take: the longest timeouts.total, an hour where none is set. */ -}}
+{{- define "specgate.longest" -}}
+{{- $longest := ternary 0 3600 (gt (len (.Values.config.upstreams | default dict)) 0) -}}
+{{- range $name, $upstream := .Values.config.upstreams | default dict -}}
+{{- $seconds := include "specgate.seconds" (dig "timeouts" "total" "1h" $upstream) | int64 -}}
+{{- $longest = max $longest $seconds -}}
+{{- end -}}
+{{- $longest -}}
+{{- end }}
+
+{{- define "specgate.delay" -}}
+{{ include "specgate.seconds" (dig "shutdown" "delay" "0s" .Values.config) }}
+{{- end }}
+
+{{- define "specgate.drain" -}}
+{{- $longest := include "specgate.longest" . | int64 -}}
+{{- $drain := dig "shutdown" "drain" "" .Values.config -}}
+{{- $seconds := ternary (include "specgate.seconds" ($drain | default "0s") | int64) (add $longest 60) (ne $drain "") -}}
+{{- if le ($seconds | int64) $longest }}{{ fail (printf "config.shutdown.drain is %ds, and a stream may take %ds: make it longer, leave it out, or make timeouts.total of the upstreams shorter" ($seconds | int64) $longest) }}{{ end -}}
+{{- $seconds -}}
+{{- end }}
+
+{{- define "specgate.several" -}}
+{{- if or .Values.autoscaling.enabled (gt (int .Values.replicas) 1) }}true{{ end -}}
+{{- end }}
+
+{{- /* A setting that a secret may hold: what the file says, the chart's secret, or that which is not seen here. */ -}}
+{{- define "specgate.secretOf" -}}
+{{- $env := dict -}}
+{{- range .root.Values.extraEnv }}{{ $_ := set $env .name (.value | default "${SECRET}") }}{{ end -}}
+{{- $unseen := ternary "${SECRET}" "" (ne .root.Values.existingSecret "") -}}
+{{- get $env .variable | default (get .root.Values.secret .variable) | default .setting | default $unseen -}}
+{{- end }}
+
+{{- define "specgate.mode" -}}
+{{- $mode := dig "auth" "mode" "tokens" .Values.config -}}
+{{- range .Values.extraEnv }}{{ if eq .name "SPECGATE_AUTH_MODE" }}{{ $mode = .value }}{{ end }}{{ end -}}
+{{- $mode -}}
+{{- end }}
+
+{{- /* What several replicas need is refused here, and not found out by callers. */ -}}
+{{- define "specgate.check" -}}
+{{- $keys := eq (include "specgate.mode" .) "keys" -}}
+{{- $store := include "specgate.secretOf" (dict "root" . "variable" "SPECGATE_STORE" "setting" (.Values.config.store | default "")) -}}
+{{- $backend := include "specgate.secretOf" (dict "root" . "variable" "SPECGATE_LIMITS" "setting" (dig "limits" "backend" "" .Values.config)) -}}
+{{- $limited := $keys -}}
+{{- range dig "auth" "tokens" list .Values.config }}{{ if .limits }}{{ $limited = true }}{{ end }}{{ end -}}
+{{- $shared := or (hasPrefix "postgres" $store) (hasPrefix "${" $store) -}}
+{{- $counted := or (hasPrefix "redis" $backend) (hasPrefix "${" $backend) -}}
+{{- if and $keys (include "specgate.several" .) (not $shared) }}{{ fail "several replicas cannot share keys in SQLite: set config.store, or SPECGATE_STORE in a secret, to postgres://, or run one replica without autoscaling" }}{{ end -}}
+{{- if and $limited (include "specgate.several" .) (not $counted) }}{{ fail "several replicas would each grant the limits of callers in full: set config.limits.backend, or SPECGATE_LIMITS in a secret, to redis://, or run one replica without autoscaling" }}{{ end -}}
+{{- if and $keys (not $shared) (not .Values.persistence.enabled) }}{{ fail "keys in SQLite would be lost with the pod: set persistence.enabled, or config.store to postgres://" }}{{ end -}}
+{{- if and .Values.persistence.enabled (include "specgate.several" .) }}{{ fail "persistence is of one replica: turn it off, or run one replica without autoscaling" }}{{ end -}}
+{{- if and .Values.existingSecret .Values.secret }}{{ fail "existingSecret and secret are both set: put all variables into one of them" }}{{ end -}}
+{{- end }}
+
+{{- define "specgate.secretName" -}}
+{{ .Values.existingSecret | default (include "specgate.name" .) }}
+{{- end }}
+
+{{- define "specgate.config" -}}
+{{- $own := dict "listen" "0.0.0.0:8420" "ops_listen" "0.0.0.0:8421" -}}
+{{- if .Values.tls.secretName }}{{ $_ := set $own "tls" (dict "cert_file" "/etc/specgate/tls/tls.crt" "key_file" "/etc/specgate/tls/tls.key") }}{{ end -}}
+{{- if eq (include "specgate.mode" .) "keys" }}{{ $_ := set $own "usage" (dict "spool" (dig "usage" "spool" "/var/lib/specgate/spool" .Values.config)) }}{{ end -}}
+{{- $shutdown := dict "delay" (printf "%ss" (include "specgate.delay" .)) "drain" (printf "%ss" (include "specgate.drain" .)) -}}
+{{- mergeOverwrite (deepCopy .Values.config) $own (dict "shutdown" $shutdown) | toYaml -}}
+{{- end }}

@@ -1,0 +1,48 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSecretsFromFiles(t *testing.T) {
+	got := load(t, write(t, "upstreams: {gpu: {base_url: http://gpu/v1, api_key: \"${GPU_KEY}\"}}\n"), nil, env{
+		"SPECGATE_API_KEY_FILE": write(t, "sg-one,sg-two\n"),
+		"SPECGATE_STORE_FILE":   write(t, "postgres://u:p@h/d\r\n"),
+		"GPU_KEY_FILE":          write(t, "sk-gpu"),
+	})
+	read := []string{got.Auth.Tokens[1].Token.Reveal(), got.StoreURL(), got.Upstreams["gpu"].APIKey.Reveal()}
+	if diff := cmp.Diff([]string{"sg-two", "postgres://u:p@h/d", "sk-gpu"}, read); diff != "" {
+		t.Error(diff)
+	}
+	got = load(t, "", nil, env{"OPENAI_BASE_URL": "http://b/v1", "OPENAI_API_KEY_FILE": write(t, "sk-env\n")})
+	if key := got.Upstreams["default"].APIKey.Reveal(); key != "sk-env" {
+		t.Errorf("OPENAI_API_KEY_FILE gave %q", key)
+	}
+}
+
+func TestSecretFilesThatCannotBeUsed(t *testing.T) {
+	empty := write(t, "\n")
+	for name, test := range map[string]struct {
+		env  env
+		want []string
+	}{
+		"missing": {
+			env{"SPECGATE_API_KEY_FILE": "/nowhere"},
+			[]string{"SPECGATE_API_KEY_FILE: auth.tokens cannot be read from its file: open /nowhere: no such file or directory"},
+		},
+		"empty": {
+			env{"SPECGATE_STORE_FILE": empty},
+			[]string{"SPECGATE_STORE_FILE: store has a file that is empty: " + empty},
+		},
+		"both": {
+			env{"SPECGATE_LIMITS": "memory", "SPECGATE_LIMITS_FILE": write(t, "memory")},
+			[]string{"SPECGATE_LIMITS_FILE: limits.backend is given by SPECGATE_LIMITS too: unset one of them"},
+		},
+	} {
+		if diff := cmp.Diff(test.want, problems(t, backend, test.env)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
