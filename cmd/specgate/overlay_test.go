@@ -152,6 +152,14 @@ func TestOverlayOfParameters(t *testing.T) {
 	}
 }
 
+const (
+	body       = "$.paths['/v1/completions'].post.requestBody.content['application/json']"
+	single     = `{target: "` + body + `", update: {example: {model: m, prompt: x, stream_options: {}}}}` + "\n"
+	unstreamed = `{target: "$.components.schemas.CompletionRequest['x-rules']", update: [{id: unstreamed, loc: [body, stream_options], ` +
+		`msg: cannot be used with stream, when: {set: [stream_options]}, require: {equals: {stream: false}}}]}` + "\n"
+	mend = " (an example has to keep the contract: change it with what it is an example of, or remove it)"
+)
+
 // A refused overlay stops the start; the commands that show the configuration say why as well.
 func TestOverlayRefused(t *testing.T) {
 	t.Parallel()
@@ -159,6 +167,10 @@ func TestOverlayRefused(t *testing.T) {
 		{"meets nothing", "- {target: $.info.titel, update: x}\n", "actions[0], target $.info.titel: target matched zero nodes"},
 		{"a path more", "- {target: $.paths, update: {/v1/x: {}}}\n", "actions[0], target $.paths: it adds paths./v1/x, on which the gateway's code rests (docs/overlays.md lists what may change)"},
 		{"cannot be enforced", "- {target: $.components.schemas.CompletionRequest.properties.seed, update: {enum: [one]}}\n", "actions[0], target $.components.schemas.CompletionRequest.properties.seed: "},
+		{"an example that breaks a rule more", "- " + unstreamed, "actions[0], target $.components.schemas.CompletionRequest['x-rules']: invalid example: example streaming of POST /v1/completions: body.stream_options: Value error, cannot be used with stream" + mend},
+		{"an example that is too deep", "- {target: $.components.schemas.CompletionRequest, update: {x-max-depth: 1}}\n", "actions[0], target $.components.schemas.CompletionRequest: invalid example: example batch of POST /v1/completions: JSON decode error: nesting deeper than 1" + mend},
+		{"an example of the schema's own", "- {target: $.components.schemas.CompletionRequest, update: {example: {model: m, prompt: x, stream_options: {}}}}\n", "actions[0], target $.components.schemas.CompletionRequest: invalid example: example of the schema: body.stream_options: "},
+		{"the one example", "- {target: \"" + body + ".examples\", remove: true}\n- " + single, "actions[1], target " + body + ": invalid example: example of POST /v1/completions: body.stream_options: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -180,6 +192,23 @@ func TestOverlayRefused(t *testing.T) {
 	got := invoke(t, "config check", map[string]string{"SPECGATE_OVERLAY": filepath.Join(t.TempDir(), "none")})
 	if got.code != exitFailure || !strings.Contains(got.stderr, "contract.overlay cannot be read: ") {
 		t.Errorf("%d %s", got.code, got.stderr)
+	}
+}
+
+// An example that a new limit refuses may be changed with it, or removed.
+func TestOverlayOfExamples(t *testing.T) {
+	t.Parallel()
+	for name, action := range map[string]string{
+		"changed":     `{target: "` + body + `.examples.streaming.value.stream_options", remove: true}`,
+		"removed":     `{target: "` + body + `.examples.streaming", remove: true}`,
+		"all removed": `{target: "` + body + `.examples", remove: true}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := newContract(config.Contract{Overlay: writeOverlay(t, "- "+unstreamed+"- "+action+"\n")}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

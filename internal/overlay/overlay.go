@@ -124,7 +124,7 @@ func unread(target string, err error) error {
 func (a applied) at(i int, err error) error {
 	reason, _, _ := strings.Cut(err.Error(), "\n")
 	if strings.Contains(reason, "invalid example: ") {
-		reason += " (an example has to keep the contract: change it with what it is an example of)"
+		reason += " (an example has to keep the contract: change it with what it is an example of, or remove it)"
 	}
 	return fmt.Errorf("actions[%d], target %s: %s", i, a.actions[i].Target, reason)
 }

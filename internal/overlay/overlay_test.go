@@ -126,7 +126,7 @@ var refused = []struct{ name, overlay, want string }{
 	{"another rule", of("{target: \"" + request + "['x-rules'][1].when\", update: {equals: {stream: true}}}"), "CompletionRequest.x-rules must go on to have best-of-above-n as it is"},
 
 	{"a default past its limit", of("{target: " + field + "max_tokens, update: {maximum: 8}}"), firstAt + field + "max_tokens: validate the contract: "},
-	{"an example past its limit", of("{target: " + field + "model, update: {enum: [phi-4]}}"), "(an example has to keep the contract: change it with what it is an example of)"},
+	{"an example past its limit", of("{target: " + field + "model, update: {enum: [phi-4]}}"), "(an example has to keep the contract: change it with what it is an example of, or remove it)"},
 	{"a limit that is a text", of("{target: " + field + "logprobs, update: {maxLength: 5}}"), "keyword maxLength is not enforced here"},
 	{"a keyword that is not known", of("{target: " + field + "logprobs, update: {exclusiveMaximum: true}}"), "it adds components.schemas.CompletionRequest.properties.logprobs.exclusiveMaximum" + rests},
 	{"a pattern that is none", of("{target: " + field + "user, update: {pattern: '(', example: '('}}"), firstAt + field + "user: "},
