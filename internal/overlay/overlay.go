@@ -53,7 +53,7 @@ func (a applied) upTo(n int) ([]byte, error) {
 	case errors.As(err, &failed):
 		for i, of := range document.Actions {
 			if of == failed.Action {
-				return nil, a.at(i, unread(of.Target, failed.Cause))
+				return nil, a.at(i, hinted(of.Target, failed.Cause))
 			}
 		}
 		return nil, failed.Cause
@@ -111,8 +111,12 @@ func (a applied) blame(last error) error {
 // hyphenated is a name after a dot that JSONPath has in brackets alone.
 var hyphenated = regexp.MustCompile(`\.([A-Za-z0-9_]+-[A-Za-z0-9_-]*)`)
 
-// unread is why a target is no JSONPath.
-func unread(target string, err error) error {
+// hinted is why an action could not be applied, with what is to be written instead.
+func hinted(target string, err error) error {
+	if errors.Is(err, overlay.ErrIncompatibleUpdate) {
+		return fmt.Errorf("%w: an object, a list and a plain value do not take each other's place: "+
+			"an action before this one has to remove what is there, and this one to update the object that held it", err)
+	}
 	if name := hyphenated.FindStringSubmatch(target); name != nil {
 		return fmt.Errorf("%w: a name with a hyphen stands in brackets, ['%s']", err, name[1])
 	}
@@ -123,6 +127,7 @@ func unread(target string, err error) error {
 // example is part of the contract they leave to be guessed.
 func (a applied) at(i int, err error) error {
 	reason, _, _ := strings.Cut(err.Error(), "\n")
+	reason = readable(reason)
 	if strings.Contains(reason, "invalid example: ") {
 		reason += " (an example has to keep the contract: change it with what it is an example of, or remove it)"
 	}

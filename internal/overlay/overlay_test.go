@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
@@ -67,6 +68,7 @@ var refused = []struct{ name, overlay, want string }{
 	{"meets nothing", of("{target: $.info, update: {title: x}}", "{target: "+field+"logprob, update: {maximum: 20}}"), "actions[1], target " + field + "logprob: target matched zero nodes"},
 	{"removes nothing", of("{target: " + field + "logprobs.pattern, remove: true}"), firstAt + field + "logprobs.pattern: target matched zero nodes"},
 	{"an object for a number", of("{target: " + field + "logprobs, update: {maximum: {is: 20}}}"), firstAt + field + "logprobs: property \"maximum\": incompatible"},
+	{"a schema for true", of("{target: " + request + ", update: {additionalProperties: {type: string}}}"), firstAt + request + ": property \"additionalProperties\": incompatible overlay update and target types: an object, a list and a plain value do not take each other's place: an action before this one has to remove what is there, and this one to update the object that held it"},
 
 	{"adds a path", of("{target: $.paths, update: {/v1/chat/completions: {post: {responses: {'200': {description: x}}}}}}"), "it adds paths./v1/chat/completions" + rests},
 	{"removes a path", of("{target: \"$.paths['/v1/models']\", remove: true}"), "it removes paths./v1/models" + rests},
@@ -124,6 +126,30 @@ var refused = []struct{ name, overlay, want string }{
 	{"no rules", of("{target: \"" + request + "['x-rules']\", remove: true}"), "CompletionRequest.x-rules must go on to have logit-bias-keys as it is"},
 	{"a rule less", of("{target: \"" + request + "['x-rules'][?@.id == 'best-of-above-n']\", remove: true}"), "CompletionRequest.x-rules must go on to have best-of-above-n as it is"},
 	{"another rule", of("{target: \"" + request + "['x-rules'][1].when\", update: {equals: {stream: true}}}"), "CompletionRequest.x-rules must go on to have best-of-above-n as it is"},
+
+	{"a rule that stands there already", of("{target: \"" + request + "['x-rules']\", update: [{id: best-of-above-n, msg: x, loc: [body, seed], require: {set: [seed]}}]}"), firstAt + request + "['x-rules']: components.schemas.CompletionRequest.x-rules must not have best-of-above-n twice"},
+	{"two rules of one id", of("{target: \"" + request + "['x-rules']\", update: [{id: x, msg: x, loc: [body], require: {set: [model]}}, {id: x, msg: y, loc: [body], require: {set: [model]}}]}"), "CompletionRequest.x-rules must not have x twice"},
+
+	{"no number fits", of("{target: " + request + ".properties, update: {top_k: {type: integer, minimum: 5, maximum: 1}}}"), firstAt + request + ".properties: components.schemas.CompletionRequest.properties.top_k has a minimum of 5 and a maximum of 1, so that no value fits"},
+	{"no open range", of("{target: " + request + ".properties, update: {top_k: {type: number, minimum: 1, maximum: 1, exclusiveMaximum: true}}}"), "properties.top_k has a minimum of 1 and a maximum of 1, so"},
+	{"no integer between", of("{target: " + request + ".properties, update: {top_k: {type: integer, minimum: 1, maximum: 2, exclusiveMinimum: true, exclusiveMaximum: true}}}"), "properties.top_k has a minimum of 1 and a maximum of 2, so"},
+	{"no text fits", of("{target: " + request + ".properties, update: {team: {type: object, properties: {name: {type: string, minLength: 5, maxLength: 1}}}}}"), "properties.team.properties.name has a minLength of 5 and a maxLength of 1, so"},
+	{"no list fits", of("{target: " + request + ".properties, update: {tags: {oneOf: [{type: string}, {type: array, minItems: 5, maxItems: 1}]}}}"), "properties.tags.oneOf[1] has a minItems of 5 and a maxItems of 1, so"},
+	{"nothing to choose from", of("{target: " + request + ".properties, update: {team: {type: string, enum: []}}}"), "properties.team.enum lists nothing, so"},
+	{"no project to choose", of("{target: $.components.parameters.Project.schema, update: {enum: []}}"), "components.parameters.Project.schema.enum lists nothing, so"},
+	{"no number fits any more", of("{target: "+field+"seed.example, remove: true}", "{target: "+field+"seed, update: {minimum: 9, maximum: 1}}"), "actions[1], target " + field + "seed: components.schemas.CompletionRequest.properties.seed has a minimum of 9 and a maximum of 1, so"},
+
+	{"a negative length", of("{target: " + field + "user, update: {maxLength: -1}}"), firstAt + field + "user: components.schemas.CompletionRequest.properties.user.maxLength must be a whole number of at least 0, not -1"},
+	{"a number for a text", of("{target: " + field + "user, update: {description: 5}}"), firstAt + field + "user: components.schemas.CompletionRequest.properties.user.description must be a text, not 5"},
+	{"half an item", of("{target: '$.components.schemas.Stop.oneOf[1]', update: {maxItems: 2.5}}"), firstAt + "$.components.schemas.Stop.oneOf[1]: components.schemas.Stop.oneOf[1].maxItems must be a whole number of at least 0, not 2.5"},
+	{"a text for a number", of("{target: " + field + "logprobs, update: {maximum: many}}"), "properties.logprobs.maximum must be a number, not a text"},
+	{"null for a limit", of("{target: " + field + "temperature, update: {maximum: null}}"), "properties.temperature.maximum must be a number, not null"},
+	{"a number for a name", of("{target: " + request + ".required, update: [5]}"), "CompletionRequest.required must be a list of texts, not a list with 5 in it"},
+	{"a number for a field more", of("{target: " + request + ".properties, update: {top_k: 5}}"), "properties.top_k must be a schema, which is an object, not 5"},
+	{"a text for the choices of one", of("{target: " + request + ".properties, update: {team: {type: string, enum: a}}}"), "properties.team.enum must be a list, not a text"},
+	{"a text for a flag of an operation", of("{target: \"" + operation + "\", update: {deprecated: soon}}"), "paths./v1/completions.post.deprecated must be true or false, not a text"},
+	{"a number for a version", of("{target: $.info, update: {version: 5}}"), firstAt + "$.info: Info.version must be a text, not a number"},
+	{"a number for a contact", of("{target: $.info, update: {contact: 5}}"), firstAt + "$.info: Contact must be an object, not a number"},
 
 	{"a default past its limit", of("{target: " + field + "max_tokens, update: {maximum: 8}}"), firstAt + field + "max_tokens: validate the contract: "},
 	{"an example past its limit", of("{target: " + field + "model, update: {enum: [phi-4]}}"), "(an example has to keep the contract: change it with what it is an example of, or remove it)"},
@@ -195,6 +221,11 @@ func TestTaken(t *testing.T) {
 		{"no extras of an object within", "{target: " + field + "stream_options, update: {additionalProperties: false}}", "components.schemas.CompletionRequest.properties.stream_options.additionalProperties", false},
 		{"a flatter body", "{target: " + request + ", update: {x-max-depth: 8}}", "components.schemas.CompletionRequest.x-max-depth", 8},
 		{"a rule more", "{target: \"" + request + "['x-rules']\", update: [{id: x, msg: x, loc: [body, seed], require: {set: [seed]}, when: {set: [logprobs]}}]}", "components.schemas.CompletionRequest.x-rules.4.id", "x"},
+		{"one number alone", "{target: " + request + ".properties, update: {top_k: {type: integer, minimum: 1, maximum: 1}}}", "components.schemas.CompletionRequest.properties.top_k.maximum", 1},
+		{"a schema in the place of true", "{target: " + request + ".additionalProperties, remove: true}\n- {target: " + request + ", update: {additionalProperties: {type: string}}}", "components.schemas.CompletionRequest.additionalProperties.type", "string"},
+		{"an object without extras in a field more", "{target: " + request + ".properties, update: {team: {type: object, additionalProperties: false}}}", "components.schemas.CompletionRequest.properties.team.additionalProperties", false},
+		{"a field that is called description", "{target: " + request + ".properties, update: {description: {type: integer}}}", "components.schemas.CompletionRequest.properties.description.type", "integer"},
+		{"a date for a text", "{target: " + field + "user, update: {title: 2026-01-02}}", "components.schemas.CompletionRequest.properties.user.title", time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)},
 		{"a field that is called default", "{target: " + request + ".properties, update: {default: {type: integer}}}", "components.schemas.CompletionRequest.properties.default.type", "integer"},
 		{"a project that is required", "{target: $.components.parameters.Project, update: {required: true}}", "components.parameters.Project.required", true},
 		{"the server", "{target: $, update: {servers: [{url: 'https://llm.example.com'}]}}", "servers", []any{

@@ -108,7 +108,7 @@ func mayNotGo(before, after any) string {
 	return ""
 }
 
-// mayHaveMore is for rules. Those that are there say what values mean together.
+// mayHaveMore is for rules. Those that are there say what values mean together; an id names one of them.
 func mayHaveMore(before, after any) string {
 	list, _ := after.([]any)
 	old, _ := before.([]any)
@@ -117,13 +117,21 @@ func mayHaveMore(before, after any) string {
 			return fmt.Sprintf("must go on to have %v as it is: what breaks it has no meaning; more rules may be added", within(rule, "id"))
 		}
 	}
+	seen := map[string]bool{}
+	for _, rule := range list {
+		id, named := within(rule, "id").(string)
+		if named && seen[id] {
+			return fmt.Sprintf("must not have %s twice: every rule has an id of its own", id)
+		}
+		seen[id] = named
+	}
 	return ""
 }
 
 // mayCloseTo is for additionalProperties. Where it is a schema, the kind of the values stays.
 func mayCloseTo(s *shape, before, after any) string {
 	if _, typed := before.(map[string]any); !typed {
-		if err := checkNew("additionalProperties", after); err != nil {
+		if err := checkOpen("additionalProperties", after); err != nil {
 			return "may not be so: " + err.Error()
 		}
 		return ""
@@ -137,6 +145,8 @@ func mayCloseTo(s *shape, before, after any) string {
 func number(value any) (float64, bool) {
 	switch v := value.(type) {
 	case int:
+		return float64(v), true
+	case uint64: // what an int does not hold
 		return float64(v), true
 	case float64:
 		return v, true

@@ -66,35 +66,46 @@ func (s *shape) sameObject(path string, before, after map[string]any) error {
 		s = &shape{free: prose}
 	}
 	for _, key := range keysOf(before, after) {
-		if s.isFree(key) {
-			continue
-		}
 		at := path + "." + key
 		if path == "" {
 			at = key
 		}
-		old, was := before[key]
-		current, is := after[key]
-		if check, ok := s.limits[key]; ok {
-			if reason := check(old, current); reason != "" {
-				return fmt.Errorf("%s %s", at, reason)
-			}
-			continue
-		}
-		switch {
-		case !is:
-			return fixed("removes", at)
-		case was:
-			if err := s.under(key).same(at, old, current); err != nil {
-				return err
-			}
-		default:
-			if err := s.mayCome(at, key, current); err != nil {
-				return err
-			}
+		if err := s.sameKey(at, key, before, after); err != nil {
+			return err
 		}
 	}
+	if s.isSchema && !reflect.DeepEqual(before, after) {
+		return checkFits(path, after)
+	}
 	return nil
+}
+
+// sameKey compares what two objects have under a key.
+func (s *shape) sameKey(at, key string, before, after map[string]any) error {
+	old, was := before[key]
+	current, is := after[key]
+	if is && (s.isSchema || slices.Contains(s.free, key)) && !reflect.DeepEqual(old, current) {
+		if err := checkKind(at, key, current); err != nil {
+			return err
+		}
+	}
+	if s.isFree(key) {
+		return nil
+	}
+	if check, ok := s.limits[key]; ok {
+		if reason := check(old, current); reason != "" {
+			return fmt.Errorf("%s %s", at, reason)
+		}
+		return nil
+	}
+	switch {
+	case !is:
+		return fixed("removes", at)
+	case was:
+		return s.under(key).same(at, old, current)
+	default:
+		return s.mayCome(at, key, current)
+	}
 }
 
 // mayCome fails for a key that was not there, unless the shape lets more come.
