@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,14 +14,18 @@ import (
 	"github.com/specgate/specgate/internal/config"
 )
 
-// BenchmarkLimits is what a request costs on its way through the gateway, to a backend on loopback and back,
-// without limits and with all of them.
+// BenchmarkLimits is what a request costs on its way through the gateway, to a backend on loopback and back:
+// bare; with all limits, in memory and in Redis; and with all limits, of a managed key that is kept, with a record
+// of each request, in SQLite.
 func BenchmarkLimits(b *testing.B) {
 	const all = "requests: 1000000000, tokens: 1000000000000, parallel: 1000, day_tokens: 1000000000000000, month_tokens: 1000000000000000"
-	for _, way := range []struct{ name, settings string }{
-		{"bare", limitedTo("")},
-		{"memory", limitedTo(all)},
-		{"redis", limitedTo(all) + "limits: {backend: '" + os.Getenv("SPECGATE_TEST_REDIS") + "'}\n"},
+	store := "sqlite://" + b.TempDir() + "/store.db"
+	managed := managedToken(b, store)
+	for _, way := range []struct{ name, settings, token string }{
+		{"bare", limitedTo(""), testToken},
+		{"memory", limitedTo(all), testToken},
+		{"redis", limitedTo(all) + "limits: {backend: '" + os.Getenv("SPECGATE_TEST_REDIS") + "'}\n", testToken},
+		{"recorded", "auth: {mode: keys}\nstore: '" + store + "'\n", managed},
 	} {
 		b.Run(way.name, func(b *testing.B) {
 			if strings.Contains(way.settings, "backend: ''") {
@@ -31,7 +36,7 @@ func BenchmarkLimits(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, completions, strings.NewReader(body))
-				r.Header.Set("Authorization", "Bearer "+testToken)
+				r.Header.Set("Authorization", "Bearer "+way.token)
 				r.Header.Set("Content-Type", "application/json")
 				w := &untold{header: http.Header{}}
 				if h.ServeHTTP(w, r); w.status != http.StatusOK {
@@ -40,6 +45,22 @@ func BenchmarkLimits(b *testing.B) {
 			}
 		})
 	}
+}
+
+// managedToken is the token of a key with all limits, in a store that is made for it.
+func managedToken(b *testing.B, store string) string {
+	b.Helper()
+	var stdout, stderr strings.Builder
+	args := strings.Fields("keys create --name bench --format json --requests-per-minute 1000000000 --tokens-per-minute 1000000000000 " +
+		"--parallel 1000 --tokens-per-day 1000000000000000 --tokens-per-month 1000000000000000")
+	code := run(b.Context(), args, terminal{stdout: &stdout, stderr: &stderr, getenv: func(name string) string {
+		return map[string]string{"SPECGATE_STORE": store}[name]
+	}})
+	var key made
+	if err := json.Unmarshal([]byte(stdout.String()), &key); err != nil || code != exitOK {
+		b.Fatalf("exit code %d, %v: %s", code, err, stderr.String())
+	}
+	return key.Token
 }
 
 // untold takes an answer and forgets it.
