@@ -40,6 +40,7 @@ type Exchange struct {
 	Err    error // why nothing came, or not all
 
 	foreign bool        // what was sent does not keep the contract
+	sound   bool        // what came keeps its schema
 	excuse  string      // the field for which it was refused, where that is an excuse
 	stream  *transcript // what came, where that is a stream that keeps its schema
 }

@@ -106,7 +106,7 @@ func readsGzip(t *trial) error {
 	if err := x.unzip(); err != nil {
 		return err
 	}
-	return x.inFull(t.suite.keepsSchema(t.ctx, x))
+	return x.inFull(t.hold(x))
 }
 
 // unzip decodes an answer that says that it is encoded.

@@ -72,10 +72,11 @@ func orFewer(try func(*trial) error) func(*trial) error {
 	}
 }
 
-// admitsFewer reports whether a request was refused for how many choices it asks for, and for nothing else.
+// admitsFewer reports whether a request was refused as the contract has it for how many choices it asks for,
+// and for nothing else.
 func (x *Exchange) admitsFewer() bool {
 	var refusal gen.ValidationError
-	if x.Status != http.StatusUnprocessableEntity || json.Unmarshal(x.Got, &refusal) != nil || len(refusal.Detail) != 1 {
+	if !x.sound || x.Status != http.StatusUnprocessableEntity || json.Unmarshal(x.Got, &refusal) != nil || len(refusal.Detail) != 1 {
 		return false
 	}
 	v := refusal.Detail[0]

@@ -101,8 +101,13 @@ func TestNotApplicableIsProved(t *testing.T) {
 			`{"detail":[{"loc":["body","echo"],"msg":"m","type":"unsupported_parameter"},{"loc":["body","prompt"],"msg":"m","type":"value_error"}],"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
 			conformance.Deviates,
 		},
-		"words alone": {`{"error":{"message":"echo is not supported","type":"invalid_request_error","param":"echo","code":null}}`, conformance.Deviates},
-		"no JSON":     {`echo is not supported`, conformance.Deviates},
+		"words alone":            {`{"error":{"message":"echo is not supported","type":"invalid_request_error","param":"echo","code":null}}`, conformance.Deviates},
+		"no JSON":                {`echo is not supported`, conformance.Deviates},
+		"not in the form of 422": {`{"error":{"code":"unsupported_parameter","param":"echo"}}`, conformance.Deviates},
+		"without a list": {
+			`{"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
+			conformance.Deviates,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +127,27 @@ func TestNotApplicableIsProved(t *testing.T) {
 				t.Errorf("%s: %s", got.Verdict, got.Reason)
 			}
 		})
+	}
+}
+
+// An excuse comes as what it is: in JSON.
+func TestExcusesKeepTheirSchema(t *testing.T) {
+	t.Parallel()
+	for id, body := range map[string]string{
+		"echo/text":                         `{"detail":[{"loc":["body","echo"],"msg":"m","type":"unsupported_parameter"}],"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
+		"limits/prompt-texts-most-items-at": `{"detail":[{"loc":["body","prompt"],"msg":"m","type":"value_error"}],"error":{"message":"m","type":"invalid_request_error","param":"prompt","code":"value_error"}}`,
+	} {
+		for media, want := range map[string]conformance.Verdict{"text/html": conformance.Deviates, "application/json": conformance.NotApplicable} {
+			report, err := against(t, deviant{specgate: newSpecgate(t), deviation: deviation{when: to("POST", "/v1/completions"), answer: func(a *reply) {
+				a.status, a.header, a.body = http.StatusUnprocessableEntity, http.Header{"Content-Type": {media}}, body
+			}}}.ServeHTTP, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := report.Results[0]; got.Verdict != want {
+				t.Errorf("%s as %s %s: %s", id, media, got.Verdict, got.Reason)
+			}
+		}
 	}
 }
 

@@ -43,7 +43,16 @@ func (t *trial) send(r request) (*Exchange, error) {
 	if err != nil {
 		return x, err
 	}
-	return x, t.suite.keepsSchema(t.ctx, x)
+	return x, t.hold(x)
+}
+
+// hold holds what came to its schema. What does not keep that excuses nobody.
+func (t *trial) hold(x *Exchange) error {
+	err := t.suite.keepsSchema(t.ctx, x)
+	if x.sound = err == nil; x.sound && t.of != nil {
+		x.excuse = t.of.excuse(x)
+	}
+	return err
 }
 
 // exchange sends a request, whatever comes.
@@ -54,9 +63,6 @@ func (t *trial) exchange(r request) (*Exchange, error) {
 		t.exchanges = append(t.exchanges, x)
 	}
 	x.foreign = t.suite.refuses(r)
-	if t.of != nil {
-		x.excuse = t.of.excuse(x)
-	}
 	return x, x.Err
 }
 
