@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +49,9 @@ func allowed() map[string]deviation {
 	}
 	for name, answer := range map[string]func(*reply){
 		"comments":                  only(isStream, swap(`(?m)^data:`, ": ping\ndata:")),
+		"comments of their own":     only(isStream, swap(`(?m)^data:`, ": ping\n\ndata:")),
+		"a comment at the end":      only(isStream, swap(`(?m)\[DONE\]\n\n`, "[DONE]\n\n: bye\n\n")),
+		"comments within":           only(isStream, swap(`(?m)^(data:.*)$`, "$1\n: ping")),
 		"no space behind the colon": only(isStream, swap(`(?m)^data: `, "data:")),
 		"letters of a type":         only(isJSON, header("Content-Type", "Application/JSON; charset=utf-8")),
 		"a parameter that is none":  only(isJSON, header("Content-Type", "application/json; charset")),
@@ -64,6 +68,47 @@ func allowed() map[string]deviation {
 		all[name] = deviation{when: changed(answer), answer: answer}
 	}
 	return all
+}
+
+// Usage may be absent, or null, where nobody asked for it as the contract has it: what counts by it tells nothing
+// then, and nothing else is held against an endpoint.
+func TestUsageMayBeAbsent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	untold := []string{"prompts/token-count", "choices/usage", "choices/usage-of-prompts", "choices/usage-total", "choices/best-of-usage", "echo/scored-usage"}
+	for name, answer := range map[string]func(*reply){
+		"absent": only(isJSON, noUsage),
+		"null":   only(isJSON, edit(func(o object) { o["usage"] = nil })),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := deviation{when: changed(only(isWhole, answer)), answer: only(isWhole, answer)}
+			for _, result := range b.run(t, deviant{specgate: b.specgate, deviation: d}, b.touched(d)...) {
+				want := conformance.Holds
+				if slices.Contains(untold, result.Case.ID) {
+					want = conformance.NotApplicable
+				}
+				if result.Verdict != want {
+					t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+				}
+			}
+		})
+	}
+}
+
+// isWhole is a completion that is not streamed.
+func isWhole(a reply) bool { return isJSON(a) && isCompletion(a) }
+
+// Nor is it held against one that counts nothing in any way.
+func TestNothingCountsTokens(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := deviation{when: about("ninety-two"), ask: set("logprobs", ""), answer: noUsage}
+	for _, result := range b.run(t, deviant{specgate: b.specgate, deviation: d}, b.touched(d)...) {
+		if result.Verdict != conformance.NotApplicable {
+			t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+		}
+	}
 }
 
 // vary gives a text that is another each time.

@@ -63,7 +63,7 @@ func countsPrompts(t *trial) error {
 			return err
 		}
 		if c.Usage == nil {
-			return fmt.Errorf("the answer to %s has no usage", prompt)
+			return errUncounted
 		}
 		if prompt[0] == '"' {
 			sum += c.Usage.PromptTokens

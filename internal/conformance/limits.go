@@ -66,7 +66,7 @@ func orFewer(try func(*trial) error) func(*trial) error {
 	return func(t *trial) error {
 		err := try(t)
 		if err != nil && len(t.exchanges) > 0 && t.exchanges[0].admitsFewer() {
-			return &notApplicable{"so many choices at one time"}
+			return unsupported("so many choices at one time")
 		}
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -87,7 +86,7 @@ func declaresTooMuch(t *trial) error {
 	return orElse(err, x.mustBe(http.StatusRequestEntityTooLarge))
 }
 
-// countsAlike compares the tokens of one text that is written in two ways.
+// countsAlike compares the tokens of one text that is written in two ways, where they are counted.
 func countsAlike(t *trial) error {
 	var counts []int64
 	for _, prompt := range []string{`"Zoë 😀 of the Café"`, `"\u005ao\u00eb \uD83D\uDE00 of \u0074he Caf\u00e9"`} {
@@ -95,12 +94,14 @@ func countsAlike(t *trial) error {
 		if err != nil {
 			return err
 		}
-		if c.Usage == nil {
-			return errors.New("the answer has no usage")
+		if err := choices(1)(c); err != nil {
+			return err
 		}
-		counts = append(counts, c.Usage.PromptTokens)
+		if c.Usage != nil {
+			counts = append(counts, c.Usage.PromptTokens)
+		}
 	}
-	if counts[0] != counts[1] {
+	if len(counts) == 2 && counts[0] != counts[1] {
 		return fmt.Errorf("it has %d tokens as it is, and %d with escapes", counts[0], counts[1])
 	}
 	return nil

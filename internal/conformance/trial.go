@@ -28,14 +28,21 @@ var errForeign = errors.New("the contract has it otherwise")
 // errRehearsal ends a case where it would send.
 var errRehearsal = errors.New("a rehearsal")
 
-// notApplicable is an endpoint that says, in the way that the contract has for it, that it has not what a
-// case needs.
-type notApplicable struct{ field string }
+// notApplicable is why a case tells nothing of an endpoint that may be as it is: as a rule it says, in the way
+// that the contract has for it, that it has not what the case needs.
+type notApplicable struct{ why string }
 
-// Error names the field that the endpoint refused.
-func (e *notApplicable) Error() string {
-	return "the endpoint says that it does not support " + e.field
+// Error is the reason.
+func (e *notApplicable) Error() string { return e.why }
+
+// unsupported is for a field that the endpoint refused.
+func unsupported(field string) error {
+	return &notApplicable{"the endpoint says that it does not support " + field}
 }
+
+// errUncounted is an answer that is not streamed and has no usage, of which the contract says that it may be
+// absent or null.
+var errUncounted = &notApplicable{"the answer has no usage, which the contract asks of nobody"}
 
 // send makes an exchange, and holds what came to the schema that the contract has for its status.
 func (t *trial) send(r request) (*Exchange, error) {
@@ -142,7 +149,7 @@ func (x *Exchange) mustBe(status int) error {
 	case x.Err != nil || x.Status == status:
 		return nil
 	case x.excuse != "" && status == http.StatusOK:
-		return &notApplicable{x.excuse}
+		return unsupported(x.excuse)
 	}
 	return fmt.Errorf("%d came instead of %d%s", x.Status, status, x.complaint())
 }
