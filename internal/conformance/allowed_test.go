@@ -37,6 +37,19 @@ func allowed() map[string]deviation {
 		"null for likely tokens where none is asked for": {when: about(`"logprobs":0`), answer: nullFirst("top_logprobs")},
 		"a text that repeats itself":                     {when: about("The town is called"), answer: says("abXcdXabX", "")},
 		"a token that is certain":                        {when: about("In July you give"), answer: logprobs(func(l object) { l["token_logprobs"].([]any)[0] = 0 })},
+		"two that take turns":                            {when: both(about(`"temperature":0`), about(`"max_tokens":16`)), ask: takingTurns()},
+		"prompts that are taken in turns":                {when: about("One, two, three,\",\"Monday"), answer: only(isJSON, turned())},
+		"one token, and the end": {when: about("There was a small"), answer: func(a *reply) {
+			choiceWith("finish_reason", "stop")(a)
+			counting(4, 1)(a)
+		}},
+		"one token and the end, which counts": {when: about("There was a small"), answer: func(a *reply) {
+			choiceWith("finish_reason", "stop")(a)
+			choiceWith("text", " house")(a)
+		}},
+		"one word to some prompts": {when: func(s *seen) bool {
+			return about("The old man who")(s) || about("The town is called")(s) || about("The train leaves")(s) || about("The weather is never")(s)
+		}, answer: brief},
 		"a stream of no token": {when: about("The station is"), answer: func(a *reply) {
 			choiceWith("text", "")(a)
 			counting(4, 0)(a)
@@ -119,6 +132,52 @@ func vary() func(*seen) {
 		set("temperature", "2")(s)
 		set("seed", strconv.Itoa(seed))(s)
 	}
+}
+
+// takingTurns asks every second time of another endpoint, which says other things, each time the same.
+func takingTurns() func(*seen) {
+	other := false
+	return func(s *seen) {
+		if other {
+			raiseTemperature(s)
+		}
+		other = !other
+	}
+}
+
+// turned exchanges the choices of the two prompts every second time.
+func turned() func(*reply) {
+	other := false
+	return func(a *reply) {
+		if other {
+			edit(func(answer object) {
+				all := choicesOf(answer)
+				for i := range len(all) / 2 {
+					j := len(all)/2 + i
+					all[i]["text"], all[j]["text"] = all[j]["text"], all[i]["text"]
+				}
+			})(a)
+		}
+		other = !other
+	}
+}
+
+// A model that says next to nothing is not blamed for what nothing can be seen of.
+func TestNothingToStop(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := deviation{when: about(`"max_tokens":16`), answer: brief}
+	for _, result := range b.run(t, deviant{specgate: b.specgate, deviation: d}, "sampling/stop-text", "sampling/stop-list", "sampling/stop-reason", "streaming/stop") {
+		if result.Verdict != conformance.NotApplicable {
+			t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+		}
+	}
+}
+
+// brief says a word, and nothing more.
+func brief(a *reply) {
+	left := "Ant"
+	choice(func(c object) { c["text"], left = left, "" })(a)
 }
 
 // eachTop does something to the likeliest tokens at each position, where so many were asked for.

@@ -152,10 +152,9 @@ var everywhere = map[string]struct {
 		n, _ := c["index"].(json.Number).Int64()
 		c["index"] = n + 1
 	}), whose(isCompletion, blindToIndexes...)},
-	"no text": {choiceWith("text", ""), these("sampling/stop-text", "sampling/stop-list", "sampling/stop-reason",
-		"sampling/seeds", "sampling/temperature", "sampling/logit-bias", "sampling/frequency-penalty", "sampling/presence-penalty",
+	"no text": {choiceWith("text", ""), these("sampling/seeds", "sampling/temperature", "sampling/logit-bias", "sampling/frequency-penalty", "sampling/presence-penalty",
 		"logprobs/tokens", "logprobs/streamed-pieces", "choices/differ", "echo/text", "echo/texts", "echo/unicode", "echo/streamed",
-		"echo/only", "echo/scored", "echo/consistent", "streaming/stop")},
+		"echo/only", "echo/scored", "echo/consistent")},
 	"no reason":                   {only(isStream, choiceWith("finish_reason", nil)), these("streaming/finish", "streaming/prompts", "streaming/n")},
 	"stop for every reason":       {only(isJSON, choiceWith("finish_reason", "stop")), these("sampling/finish-length")},
 	"length for every reason":     {only(isJSON, choiceWith("finish_reason", "length")), these("sampling/stop-reason")},

@@ -18,8 +18,6 @@ var furtherAnswers = scripts{
 	"sampling/stop-text, another each time":           changes("The old man who", says("one two three four", "there are some more", "another text")),
 	"sampling/stop-list, the first alone":             asks("The town is called", stopAt(0)),
 	"sampling/stop-list, none":                        asks("The town is called", set("stop", "")),
-	"sampling/stop-list, nothing to stop":             changes("The town is called", choiceWith("text", "Ant")),
-	"sampling/stop-reason, none":                      changes("The train leaves at", choiceWith("text", "")),
 	"sampling/max-tokens, seen in logprobs":           on(about("ninety-two"), set("max_tokens", "9"), noUsage),
 	"sampling/max-tokens-default, seen in logprobs":   on(about("Once upon a time"), set("max_tokens", "40"), noUsage),
 	"sampling/max-tokens-null, seen in logprobs":      on(about("Once upon another time"), set("max_tokens", "40"), noUsage),
