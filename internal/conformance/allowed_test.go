@@ -50,6 +50,9 @@ func allowed() map[string]deviation {
 		"one word to some prompts": {when: func(s *seen) bool {
 			return about("The old man who")(s) || about("The town is called")(s) || about("The train leaves")(s) || about("The weather is never")(s)
 		}, answer: brief},
+		"parts of a character": {when: about("In May the first"), answer: logprobs(func(l object) {
+			l["tokens"].([]any)[0] = "\ufffd\ufffd"
+		})},
 		"a stream of no token": {when: about("The station is"), answer: func(a *reply) {
 			choiceWith("text", "")(a)
 			counting(4, 0)(a)
@@ -75,6 +78,12 @@ func allowed() map[string]deviation {
 			if v.Type == "json_invalid" {
 				v.Loc[1] = 0
 			}
+		}),
+		"parts of a character among the likely": logprobs(func(l object) {
+			eachTop(l, 2, func(top object) {
+				clear(top)
+				top["\ufffd"] = -3
+			})
 		}),
 		"a token more that is likely": logprobs(func(l object) { eachTop(l, 2, func(top object) { top["sampled"] = -9.5 }) }),
 	} {

@@ -18,7 +18,7 @@ func (s *Suite) robustnessCases() []Case {
 		required("robustness/gzip", "A body may be encoded with gzip.", errorAnswer+"UnsupportedMediaType/description", zipped),
 		required("robustness/gzip-malformed", "What only says that it is gzip is told apart.", errorAnswer+"BadRequest", expecting(http.StatusBadRequest, plea("Unzipped", "Content-Encoding: gzip"))),
 		required("robustness/chunked", "A body may come in chunks.", body, func(t *trial) error {
-			text, err := t.body(`"prompt":"Piece by piece",` + few)
+			text, err := t.kept(`"prompt":"Piece by piece",` + few)
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ func nested(levels int) string {
 }
 
 func zipped(t *trial) error {
-	text, err := t.body(`"prompt":"Zipped up",` + few)
+	text, err := t.kept(`"prompt":"Zipped up",` + few)
 	if err != nil {
 		return err
 	}

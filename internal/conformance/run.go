@@ -67,7 +67,7 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 	if target.Model != "" && !s.takes(target.Model) {
 		return nil, fmt.Errorf("%w: the contract has no model %q (--model)", ErrUnreachable, target.Model)
 	}
-	e := &endpoint{base: base, key: target.Key, model: target.Model, transport: options.Base}
+	e := &endpoint{base: base, key: target.Key, model: target.Model, demanded: s.demanded(), transport: options.Base}
 	if e.transport == nil {
 		own := newTransport()
 		defer own.CloseIdleConnections()
