@@ -23,9 +23,7 @@ func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) er
 	first := t.exchanges[0]
 	if err != nil && first.Status != http.StatusOK {
 		var x *Exchange
-		hello := plea("Hello World")
-		hello.body = t.named(hello.body)
-		within(ctx, timeout, func(ctx context.Context) { x = e.do(ctx, hello) })
+		within(ctx, timeout, func(ctx context.Context) { x = e.do(ctx, t.hello()) })
 		if err := unaskable(first, x); err != nil {
 			return err
 		}
@@ -42,6 +40,13 @@ func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) er
 		e.model, e.noModel = s.firstOf(list)
 	}
 	return nil
+}
+
+// hello is a request that any endpoint has an answer to.
+func (t *trial) hello() request {
+	hello := plea("Hello World")
+	hello.body = t.named(hello.body)
+	return hello
 }
 
 // firstOf is the first model of a list that the contract takes.

@@ -27,6 +27,12 @@ type Options struct {
 	Base     http.RoundTripper // nil for one of its own
 }
 
+func (o *Options) tell(step Step) {
+	if o.Progress != nil {
+		o.Progress(step)
+	}
+}
+
 // Step is how far a run has come.
 type Step struct {
 	Done, All int
@@ -89,23 +95,24 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 func (s *Suite) runAll(ctx context.Context, e *endpoint, options Options, report *Report) {
 	cases := inOrder(s.chosen(options.Only))
 	report.Planned = len(cases)
-	silent := 0
+	waits := patience{alive: func() bool { return s.answersAtAll(ctx, e, options.Timeout) }}
 	for i, c := range cases {
-		if report.GaveUp = silent == mostSilent; report.GaveUp {
-			report.NotRun = ids(cases[i:])
-			break
+		if waits.over || waits.skipped[c.Group()] {
+			report.NotRun = append(report.NotRun, c.ID)
+			continue
 		}
-		if options.Progress != nil {
-			options.Progress(Step{Done: i, All: len(cases), Next: c.ID})
-		}
+		options.tell(Step{Done: i, All: len(cases), Next: c.ID})
 		result := s.try(ctx, e, c, options.Timeout)
 		if ctx.Err() != nil {
-			report.NotRun = ids(cases[i:])
+			report.NotRun = append(report.NotRun, ids(cases[i:])...)
 			break
 		}
 		report.add(result)
-		silent = result.silent(silent)
+		if i < len(cases)-1 {
+			waits.count(&result)
+		}
 	}
+	report.GaveUp = len(report.NotRun) > 0 && ctx.Err() == nil
 	slices.SortStableFunc(report.Results, func(a, b Result) int { return cmp.Compare(s.place(a.Case.ID), s.place(b.Case.ID)) })
 }
 
