@@ -23,7 +23,7 @@ type Target struct {
 type Options struct {
 	Only     []string          // groups or ids of cases; none for all
 	Timeout  time.Duration     // of one case
-	Progress func(Step)        // called before each case; may be nil
+	Progress func(Step)        // called before each case, and before the first is known; may be nil
 	Base     http.RoundTripper // nil for one of its own
 }
 
@@ -36,7 +36,7 @@ func (o *Options) tell(step Step) {
 // Step is how far a run has come.
 type Step struct {
 	Done, All int
-	Next      string // id of the case that comes now
+	Next      string // id of the case that comes now; in brackets, what comes before the first
 }
 
 // Verdict is what came of a case.
@@ -79,6 +79,7 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 		defer own.CloseIdleConnections()
 		e.transport = own
 	}
+	options.tell(Step{All: len(s.chosen(options.Only)), Next: fmt.Sprintf("(asking for the models, for up to %s)", options.Timeout)})
 	if err := s.meet(ctx, e, options.Timeout); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
