@@ -107,7 +107,7 @@ func (d *Document) finding() string {
 	case required == 0:
 		return "No required case was run."
 	case d.answered(Required) == 0:
-		return fmt.Sprintf("Nothing is known of the endpoint: what the required cases need (%d were run), it says that it does not support.", required)
+		return fmt.Sprintf("Nothing is known of the endpoint: what the required cases need (%d were run), it has not.", required)
 	case d.Total.Deviates > 0:
 		return fmt.Sprintf("%d of %d required cases deviate.", d.Total.Deviates, required)
 	default:
