@@ -96,7 +96,7 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 func (s *Suite) runAll(ctx context.Context, e *endpoint, options Options, report *Report) {
 	cases := inOrder(s.chosen(options.Only))
 	report.Planned = len(cases)
-	waits := patience{alive: func() bool { return s.answersAtAll(ctx, e, options.Timeout) }}
+	waits := patience{alive: func() bool { return s.works(ctx, e, options.Timeout) }}
 	for i, c := range cases {
 		if waits.over || waits.skipped[c.Group()] {
 			report.NotRun = append(report.NotRun, c.ID)

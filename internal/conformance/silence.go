@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -29,14 +30,14 @@ const mostSilent, mostSilentInAll = 5, 20
 
 // patience is what a run has with an endpoint that says nothing.
 type patience struct {
-	alive      func() bool // whether it answers something plain
+	alive      func() bool // whether it completes something plain
 	row, inAll int         // cases without an answer
 	skipped    map[string]bool
 	over       bool
 }
 
-// count takes the result of a case. After too many in a row without an answer, an endpoint that answers something
-// plain has the rest of the group left out, which is about what it hangs at; one that does not is given up.
+// count takes the result of a case. After too many in a row without an answer, an endpoint that completes
+// something plain has the rest of the group left out, which is about what it hangs at; one that does not is given up.
 func (p *patience) count(result *Result) {
 	before := p.row
 	if p.row = result.silent(before); p.row <= before {
@@ -58,12 +59,12 @@ func (p *patience) count(result *Result) {
 	}
 }
 
-// answersAtAll asks for something small, which any endpoint says something to that does not hang.
-func (s *Suite) answersAtAll(ctx context.Context, e *endpoint, timeout time.Duration) bool {
+// works reports whether an endpoint completes something small.
+func (s *Suite) works(ctx context.Context, e *endpoint, timeout time.Duration) bool {
 	t := &trial{endpoint: e, suite: s}
-	answered := false
-	within(ctx, timeout, func(ctx context.Context) { answered = e.do(ctx, t.hello()).Err == nil })
-	return answered
+	var x *Exchange
+	within(ctx, timeout, func(ctx context.Context) { x = e.do(ctx, t.hello()) })
+	return x.Err == nil && x.Status == http.StatusOK
 }
 
 // silent is how many cases in a row had no answer, after so many. One that costs much may take longer than its
