@@ -6,9 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/contract"
@@ -53,6 +56,30 @@ func (s *Suite) exampleOf(name string) string {
 		}
 	}
 	return "null"
+}
+
+// demanded are the headers that this contract requires of a request, as its examples have them.
+func (s *Suite) demanded() []string {
+	var all []string
+	for _, path := range s.doc.Paths.Map() {
+		for _, operation := range path.Operations() {
+			for _, ref := range slices.Concat(path.Parameters, operation.Parameters) {
+				if p := ref.Value; p.In == openapi3.ParameterInHeader && p.Required && exampleFor(p) != nil {
+					all = append(all, fmt.Sprintf("%s: %v", p.Name, exampleFor(p)))
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// exampleFor is a value that a header may have: its own example, or that of its schema.
+func exampleFor(p *openapi3.Parameter) any {
+	if p.Example == nil && p.Schema != nil {
+		return p.Schema.Value.Example
+	}
+	return p.Example
 }
 
 // examples are the requests that the contract shows.

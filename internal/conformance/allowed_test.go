@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,6 +37,22 @@ func allowed() map[string]deviation {
 		"null for likely tokens where none is asked for": {when: about(`"logprobs":0`), answer: nullFirst("top_logprobs")},
 		"a text that repeats itself":                     {when: about("The town is called"), answer: says("abXcdXabX", "")},
 		"a token that is certain":                        {when: about("In July you give"), answer: logprobs(func(l object) { l["token_logprobs"].([]any)[0] = 0 })},
+		"two that take turns":                            {when: both(about(`"temperature":0`), about(`"max_tokens":16`)), ask: takingTurns()},
+		"prompts that are taken in turns":                {when: about("One, two, three,\",\"Monday"), answer: only(isJSON, turned())},
+		"one token, and the end": {when: about("There was a small"), answer: func(a *reply) {
+			choiceWith("finish_reason", "stop")(a)
+			counting(4, 1)(a)
+		}},
+		"one token and the end, which counts": {when: about("There was a small"), answer: func(a *reply) {
+			choiceWith("finish_reason", "stop")(a)
+			choiceWith("text", " house")(a)
+		}},
+		"one word to some prompts": {when: func(s *seen) bool {
+			return about("The old man who")(s) || about("The town is called")(s) || about("The train leaves")(s) || about("The weather is never")(s)
+		}, answer: brief},
+		"parts of a character": {when: about("In May the first"), answer: logprobs(func(l object) {
+			l["tokens"].([]any)[0] = "\ufffd\ufffd"
+		})},
 		"a stream of no token": {when: about("The station is"), answer: func(a *reply) {
 			choiceWith("text", "")(a)
 			counting(4, 0)(a)
@@ -48,6 +65,9 @@ func allowed() map[string]deviation {
 	}
 	for name, answer := range map[string]func(*reply){
 		"comments":                  only(isStream, swap(`(?m)^data:`, ": ping\ndata:")),
+		"comments of their own":     only(isStream, swap(`(?m)^data:`, ": ping\n\ndata:")),
+		"a comment at the end":      only(isStream, swap(`(?m)\[DONE\]\n\n`, "[DONE]\n\n: bye\n\n")),
+		"comments within":           only(isStream, swap(`(?m)^(data:.*)$`, "$1\n: ping")),
 		"no space behind the colon": only(isStream, swap(`(?m)^data: `, "data:")),
 		"letters of a type":         only(isJSON, header("Content-Type", "Application/JSON; charset=utf-8")),
 		"a parameter that is none":  only(isJSON, header("Content-Type", "application/json; charset")),
@@ -59,11 +79,58 @@ func allowed() map[string]deviation {
 				v.Loc[1] = 0
 			}
 		}),
+		"parts of a character among the likely": logprobs(func(l object) {
+			eachTop(l, 2, func(top object) {
+				clear(top)
+				top["\ufffd"] = -3
+			})
+		}),
 		"a token more that is likely": logprobs(func(l object) { eachTop(l, 2, func(top object) { top["sampled"] = -9.5 }) }),
 	} {
 		all[name] = deviation{when: changed(answer), answer: answer}
 	}
 	return all
+}
+
+// Usage may be absent, or null, where nobody asked for it as the contract has it: what counts by it tells nothing
+// then, and nothing else is held against an endpoint.
+func TestUsageMayBeAbsent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	untold := []string{"prompts/token-count", "choices/usage", "choices/usage-of-prompts", "choices/usage-total", "choices/best-of-usage", "echo/scored-usage"}
+	for name, answer := range map[string]func(*reply){
+		"absent": only(isJSON, noUsage),
+		"null":   only(isJSON, edit(func(o object) { o["usage"] = nil })),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := deviation{when: changed(only(isWhole, answer)), answer: only(isWhole, answer)}
+			for _, result := range b.run(t, deviant{specgate: b.specgate, deviation: d}, b.touched(d)...) {
+				want := conformance.Holds
+				if slices.Contains(untold, result.Case.ID) {
+					want = conformance.NotApplicable
+				}
+				if result.Verdict != want {
+					t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+				}
+			}
+		})
+	}
+}
+
+// isWhole is a completion that is not streamed.
+func isWhole(a reply) bool { return isJSON(a) && isCompletion(a) }
+
+// Nor is it held against one that counts nothing in any way.
+func TestNothingCountsTokens(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := deviation{when: about("ninety-two"), ask: set("logprobs", ""), answer: noUsage}
+	for _, result := range b.run(t, deviant{specgate: b.specgate, deviation: d}, b.touched(d)...) {
+		if result.Verdict != conformance.NotApplicable {
+			t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+		}
+	}
 }
 
 // vary gives a text that is another each time.
@@ -74,6 +141,52 @@ func vary() func(*seen) {
 		set("temperature", "2")(s)
 		set("seed", strconv.Itoa(seed))(s)
 	}
+}
+
+// takingTurns asks every second time of another endpoint, which says other things, each time the same.
+func takingTurns() func(*seen) {
+	other := false
+	return func(s *seen) {
+		if other {
+			raiseTemperature(s)
+		}
+		other = !other
+	}
+}
+
+// turned exchanges the choices of the two prompts every second time.
+func turned() func(*reply) {
+	other := false
+	return func(a *reply) {
+		if other {
+			edit(func(answer object) {
+				all := choicesOf(answer)
+				for i := range len(all) / 2 {
+					j := len(all)/2 + i
+					all[i]["text"], all[j]["text"] = all[j]["text"], all[i]["text"]
+				}
+			})(a)
+		}
+		other = !other
+	}
+}
+
+// A model that says next to nothing is not blamed for what nothing can be seen of.
+func TestNothingToStop(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := deviation{when: about(`"max_tokens":16`), answer: brief}
+	for _, result := range b.run(t, deviant{specgate: b.specgate, deviation: d}, "sampling/stop-text", "sampling/stop-list", "sampling/stop-reason", "streaming/stop") {
+		if result.Verdict != conformance.NotApplicable {
+			t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+		}
+	}
+}
+
+// brief says a word, and nothing more.
+func brief(a *reply) {
+	left := "Ant"
+	choice(func(c object) { c["text"], left = left, "" })(a)
 }
 
 // eachTop does something to the likeliest tokens at each position, where so many were asked for.

@@ -49,6 +49,10 @@ func belong(t *trial) error {
 		return fmt.Errorf("%d choices came, and %d with n of 2", len(single), len(double))
 	}
 	if single[0] != single[1] && (double[0] == single[1] || double[1] == single[1] || double[2] == single[0] || double[3] == single[0]) {
+		varies, err := t.varies((*trial).texts, prompts, single)
+		if err != nil || varies {
+			return err
+		}
 		return fmt.Errorf("the prompts go on with %q, and with n of 2 with %q", single, double)
 	}
 	return nil
@@ -63,7 +67,7 @@ func countsPrompts(t *trial) error {
 			return err
 		}
 		if c.Usage == nil {
-			return fmt.Errorf("the answer to %s has no usage", prompt)
+			return errUncounted
 		}
 		if prompt[0] == '"' {
 			sum += c.Usage.PromptTokens

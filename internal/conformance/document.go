@@ -41,7 +41,7 @@ type Entry struct {
 
 // Document makes what can be written of a report.
 func (r *Report) Document() Document {
-	d := Document{Contract: r.Title + " " + r.Version, Endpoint: r.key.redact(r.URL), Model: r.key.redact(r.Model), Planned: r.Planned, Total: Tally{}, LeftOut: r.LeftOut, NotRun: r.NotRun, GaveUp: r.GaveUp}
+	d := Document{Contract: r.Title + " " + r.Version, Endpoint: r.key.inWords(r.URL), Model: r.key.inWords(r.Model), Planned: r.Planned, Total: Tally{}, LeftOut: r.LeftOut, NotRun: r.NotRun, GaveUp: r.GaveUp}
 	for _, result := range r.Results {
 		entry := Entry{
 			ID: result.Case.ID, Level: result.Case.Level, Verdict: result.Verdict, Says: result.Case.Says, Pointer: result.Case.Pointer,

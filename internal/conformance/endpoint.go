@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,8 +16,9 @@ type endpoint struct {
 	base      *url.URL // an SDK's base URL
 	key       string
 	model     string
-	noModel   error // why there is none
-	answered  bool  // whether anything ever came, and ended
+	noModel   error    // why there is none
+	demanded  []string // headers that the contract demands of every request, «Name: value»
+	answered  bool     // whether anything ever came, and ended
 	transport http.RoundTripper
 }
 
@@ -40,6 +42,7 @@ type Exchange struct {
 	Err    error // why nothing came, or not all
 
 	foreign bool        // what was sent does not keep the contract
+	sound   bool        // what came keeps its schema
 	excuse  string      // the field for which it was refused, where that is an excuse
 	stream  *transcript // what came, where that is a stream that keeps its schema
 }
@@ -107,7 +110,7 @@ func (e *endpoint) build(ctx context.Context, r request) (*http.Request, error) 
 	if e.key != "" {
 		sent.Header.Set("Authorization", "Bearer "+e.key)
 	}
-	for _, line := range r.header {
+	for _, line := range slices.Concat(e.demanded, r.header) {
 		name, value, _ := strings.Cut(line, ":")
 		sent.Header.Del(name)
 		if value != "" {

@@ -133,9 +133,7 @@ var everywhere = map[string]struct {
 	"errors without a param":       {only(isError, swap(`"param":("[^"]*"|null),?`, "")), whose(isError)},
 	"errors of server_error":       {only(isError, status(500)), whose(isError)},
 
-	"no usage": {noUsage, these("prompts/token-count", "sampling/max-tokens", "sampling/max-tokens-default", "sampling/max-tokens-null",
-		"choices/usage", "choices/usage-of-prompts", "choices/usage-total", "choices/best-of-usage", "echo/scored-usage",
-		"streaming/usage", "streaming/usage-total", "robustness/escapes")},
+	"no usage":         {noUsage, these("streaming/usage", "streaming/usage-total")},
 	"usage of nothing": {counting(0, 0), these("prompts/token-count", "choices/usage", "choices/best-of-usage", "streaming/usage-total")},
 	"usage of very much": {counting(999, 999), these("prompts/token-count", "sampling/max-tokens", "sampling/max-tokens-default", "sampling/max-tokens-null",
 		"choices/usage", "choices/usage-of-prompts", "echo/scored-usage", "streaming/usage-total")},
@@ -154,10 +152,9 @@ var everywhere = map[string]struct {
 		n, _ := c["index"].(json.Number).Int64()
 		c["index"] = n + 1
 	}), whose(isCompletion, blindToIndexes...)},
-	"no text": {choiceWith("text", ""), these("sampling/stop-text", "sampling/stop-list", "sampling/stop-reason",
-		"sampling/seeds", "sampling/temperature", "sampling/logit-bias", "sampling/frequency-penalty", "sampling/presence-penalty",
+	"no text": {choiceWith("text", ""), these("sampling/seeds", "sampling/temperature", "sampling/logit-bias", "sampling/frequency-penalty", "sampling/presence-penalty",
 		"logprobs/tokens", "logprobs/streamed-pieces", "choices/differ", "echo/text", "echo/texts", "echo/unicode", "echo/streamed",
-		"echo/only", "echo/scored", "echo/consistent", "streaming/stop")},
+		"echo/only", "echo/scored", "echo/consistent")},
 	"no reason":                   {only(isStream, choiceWith("finish_reason", nil)), these("streaming/finish", "streaming/prompts", "streaming/n")},
 	"stop for every reason":       {only(isJSON, choiceWith("finish_reason", "stop")), these("sampling/finish-length")},
 	"length for every reason":     {only(isJSON, choiceWith("finish_reason", "length")), these("sampling/stop-reason")},
@@ -192,7 +189,7 @@ var (
 		"choices/usage", "choices/usage-of-prompts", "choices/usage-total", "choices/best-of-usage", "echo/scored-usage",
 		"streaming/framing", "streaming/chunks", "streaming/done", "streaming/id", "streaming/usage", "streaming/usage-total",
 		"streaming/usage-unasked", "streaming/usage-false", "streaming/model", "answers/id", "answers/created", "answers/model",
-		"headers/request-id", "headers/request-id-kept", "robustness/escapes",
+		"headers/request-id", "headers/request-id-kept",
 	}
 	blindToIndexes = append([]string{
 		"prompts/own-choice", "sampling/stop-text", "sampling/stop-list", "sampling/seed", "sampling/seeds", "sampling/greedy",

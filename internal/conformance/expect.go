@@ -199,12 +199,12 @@ func textsOf(c *gen.Completion) []string {
 	return all
 }
 
-// usage expects counts, and something of them.
+// usage expects something of the counts, where there are some.
 func usage(says string, holds func(u *gen.CompletionUsage) bool) func(*gen.Completion) error {
 	return func(c *gen.Completion) error {
 		switch u := c.Usage; {
 		case u == nil:
-			return errors.New("the answer has no usage")
+			return errUncounted
 		case !holds(u):
 			return fmt.Errorf("%s, and usage counts %d + %d = %d", says, u.PromptTokens, u.CompletionTokens, u.TotalTokens)
 		}

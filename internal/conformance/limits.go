@@ -66,16 +66,17 @@ func orFewer(try func(*trial) error) func(*trial) error {
 	return func(t *trial) error {
 		err := try(t)
 		if err != nil && len(t.exchanges) > 0 && t.exchanges[0].admitsFewer() {
-			return &notApplicable{"so many choices at one time"}
+			return unsupported("so many choices at one time")
 		}
 		return err
 	}
 }
 
-// admitsFewer reports whether a request was refused for how many choices it asks for, and for nothing else.
+// admitsFewer reports whether a request was refused as the contract has it for how many choices it asks for,
+// and for nothing else.
 func (x *Exchange) admitsFewer() bool {
 	var refusal gen.ValidationError
-	if x.Status != http.StatusUnprocessableEntity || json.Unmarshal(x.Got, &refusal) != nil || len(refusal.Detail) != 1 {
+	if !x.sound || x.Status != http.StatusUnprocessableEntity || json.Unmarshal(x.Got, &refusal) != nil || len(refusal.Detail) != 1 {
 		return false
 	}
 	v := refusal.Detail[0]

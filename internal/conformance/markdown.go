@@ -26,6 +26,9 @@ func (d *Document) markdown() []byte {
 	if len(d.LeftOut) > 0 {
 		fmt.Fprintf(&out, "\n## Left out\n\n- %s\n", strings.Join(d.LeftOut, "\n- "))
 	}
+	if len(d.NotRun) > 0 {
+		fmt.Fprintf(&out, "\n## Not run\n\n- %s\n", strings.Join(d.unrun(), "\n- "))
+	}
 	return out.Bytes()
 }
 

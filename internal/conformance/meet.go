@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,9 +24,7 @@ func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) er
 	first := t.exchanges[0]
 	if err != nil && first.Status != http.StatusOK {
 		var x *Exchange
-		hello := plea("Hello World")
-		hello.body = t.named(hello.body)
-		within(ctx, timeout, func(ctx context.Context) { x = e.do(ctx, hello) })
+		within(ctx, timeout, func(ctx context.Context) { x = e.do(ctx, t.hello()) })
 		if err := unaskable(first, x); err != nil {
 			return err
 		}
@@ -44,6 +43,13 @@ func (s *Suite) meet(ctx context.Context, e *endpoint, timeout time.Duration) er
 	return nil
 }
 
+// hello is a request that any endpoint has an answer to.
+func (t *trial) hello() request {
+	hello := plea("Hello World")
+	hello.body = t.named(hello.body)
+	return hello
+}
+
 // firstOf is the first model of a list that the contract takes.
 func (s *Suite) firstOf(list *gen.ModelList) (string, error) {
 	for _, model := range list.Data {
@@ -58,6 +64,8 @@ func (s *Suite) firstOf(list *gen.ModelList) (string, error) {
 // one for a completion; nil where there is.
 func unaskable(models, completion *Exchange) error {
 	switch {
+	case isUntrusted(models.Err):
+		return fmt.Errorf("%w: %w: SSL_CERT_FILE may name the certificate of the authority that signed its own", ErrUnreachable, models.Err)
 	case models.Status == 0 && completion.Status == 0:
 		return fmt.Errorf("%w: %w", ErrUnreachable, models.Err)
 	case completion.isElsewhere():
@@ -66,6 +74,12 @@ func unaskable(models, completion *Exchange) error {
 		return fmt.Errorf("%w: it answers %d: it needs a key that it knows, as --key or OPENAI_API_KEY", ErrUnreachable, models.Status)
 	}
 	return nil
+}
+
+// isUntrusted reports whether a certificate is of an authority that this machine does not know, such as itself.
+func isUntrusted(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	return errors.As(err, &unknown)
 }
 
 // isElsewhere reports whether an answer to a completion is that of a server which has no such thing: it knows

@@ -195,6 +195,36 @@ func TestCasesThatAreNotMade(t *testing.T) {
 	}
 }
 
+// What an overlay changes in small ways is asked as it has it.
+func TestChangedInASmallWay(t *testing.T) {
+	t.Parallel()
+	for name, actions := range map[string]string{
+		"no temperature of 0":     "- {target: $.components.schemas.CompletionRequest.properties.temperature, update: {minimum: 0.1}}\n- {target: \"$.paths['/v1/completions'].post.requestBody.content['application/json'].examples[?@.value.temperature].value\", update: {temperature: 1}}\n",
+		"a header that is needed": "- {target: $.components.parameters.Organization, update: {required: true}}\n",
+		"headers that are needed": "- {target: $.components.parameters.*, update: {required: true}}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec := withActions(t, actions)
+			suite, err := conformance.New(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			front := httptest.NewServer(newSpecgateOf(t, spec, "phi-4"))
+			defer front.Close()
+			report, err := suite.Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, conformance.Options{Timeout: time.Minute})
+			if err != nil || len(report.Results) < 80 {
+				t.Fatalf("%+v, error %v", report, err)
+			}
+			for _, result := range report.Results {
+				if result.Verdict != conformance.Holds {
+					t.Errorf("%s %s: %s", result.Case.ID, result.Verdict, result.Reason)
+				}
+			}
+		})
+	}
+}
+
 // Where a contract requires more of every request, every request has it.
 func TestMoreIsRequired(t *testing.T) {
 	t.Parallel()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -19,7 +18,7 @@ func (s *Suite) robustnessCases() []Case {
 		required("robustness/gzip", "A body may be encoded with gzip.", errorAnswer+"UnsupportedMediaType/description", zipped),
 		required("robustness/gzip-malformed", "What only says that it is gzip is told apart.", errorAnswer+"BadRequest", expecting(http.StatusBadRequest, plea("Unzipped", "Content-Encoding: gzip"))),
 		required("robustness/chunked", "A body may come in chunks.", body, func(t *trial) error {
-			text, err := t.body(`"prompt":"Piece by piece",` + few)
+			text, err := t.kept(`"prompt":"Piece by piece",` + few)
 			if err != nil {
 				return err
 			}
@@ -60,7 +59,7 @@ func nested(levels int) string {
 }
 
 func zipped(t *trial) error {
-	text, err := t.body(`"prompt":"Zipped up",` + few)
+	text, err := t.kept(`"prompt":"Zipped up",` + few)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func declaresTooMuch(t *trial) error {
 	return orElse(err, x.mustBe(http.StatusRequestEntityTooLarge))
 }
 
-// countsAlike compares the tokens of one text that is written in two ways.
+// countsAlike compares the tokens of one text that is written in two ways, where they are counted.
 func countsAlike(t *trial) error {
 	var counts []int64
 	for _, prompt := range []string{`"Zoë 😀 of the Café"`, `"\u005ao\u00eb \uD83D\uDE00 of \u0074he Caf\u00e9"`} {
@@ -95,12 +94,14 @@ func countsAlike(t *trial) error {
 		if err != nil {
 			return err
 		}
-		if c.Usage == nil {
-			return errors.New("the answer has no usage")
+		if err := choices(1)(c); err != nil {
+			return err
 		}
-		counts = append(counts, c.Usage.PromptTokens)
+		if c.Usage != nil {
+			counts = append(counts, c.Usage.PromptTokens)
+		}
 	}
-	if counts[0] != counts[1] {
+	if len(counts) == 2 && counts[0] != counts[1] {
 		return fmt.Errorf("it has %d tokens as it is, and %d with escapes", counts[0], counts[1])
 	}
 	return nil

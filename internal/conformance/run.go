@@ -23,14 +23,20 @@ type Target struct {
 type Options struct {
 	Only     []string          // groups or ids of cases; none for all
 	Timeout  time.Duration     // of one case
-	Progress func(Step)        // called before each case; may be nil
+	Progress func(Step)        // called before each case, and before the first is known; may be nil
 	Base     http.RoundTripper // nil for one of its own
+}
+
+func (o *Options) tell(step Step) {
+	if o.Progress != nil {
+		o.Progress(step)
+	}
 }
 
 // Step is how far a run has come.
 type Step struct {
 	Done, All int
-	Next      string // id of the case that comes now
+	Next      string // id of the case that comes now; in brackets, what comes before the first
 }
 
 // Verdict is what came of a case.
@@ -67,12 +73,13 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 	if target.Model != "" && !s.takes(target.Model) {
 		return nil, fmt.Errorf("%w: the contract has no model %q (--model)", ErrUnreachable, target.Model)
 	}
-	e := &endpoint{base: base, key: target.Key, model: target.Model, transport: options.Base}
+	e := &endpoint{base: base, key: target.Key, model: target.Model, demanded: s.demanded(), transport: options.Base}
 	if e.transport == nil {
 		own := newTransport()
 		defer own.CloseIdleConnections()
 		e.transport = own
 	}
+	options.tell(Step{All: len(s.chosen(options.Only)), Next: fmt.Sprintf("(asking for the models, for up to %s)", options.Timeout)})
 	if err := s.meet(ctx, e, options.Timeout); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
@@ -89,23 +96,24 @@ func (s *Suite) Run(ctx context.Context, target Target, options Options) (*Repor
 func (s *Suite) runAll(ctx context.Context, e *endpoint, options Options, report *Report) {
 	cases := inOrder(s.chosen(options.Only))
 	report.Planned = len(cases)
-	silent := 0
+	waits := patience{alive: func() bool { return s.works(ctx, e, options.Timeout) }}
 	for i, c := range cases {
-		if report.GaveUp = silent == mostSilent; report.GaveUp {
-			report.NotRun = ids(cases[i:])
-			break
+		if waits.over || waits.skipped[c.Group()] {
+			report.NotRun = append(report.NotRun, c.ID)
+			continue
 		}
-		if options.Progress != nil {
-			options.Progress(Step{Done: i, All: len(cases), Next: c.ID})
-		}
+		options.tell(Step{Done: i, All: len(cases), Next: c.ID})
 		result := s.try(ctx, e, c, options.Timeout)
 		if ctx.Err() != nil {
-			report.NotRun = ids(cases[i:])
+			report.NotRun = append(report.NotRun, ids(cases[i:])...)
 			break
 		}
 		report.add(result)
-		silent = result.silent(silent)
+		if i < len(cases)-1 {
+			waits.count(&result)
+		}
 	}
+	report.GaveUp = len(report.NotRun) > 0 && ctx.Err() == nil
 	slices.SortStableFunc(report.Results, func(a, b Result) int { return cmp.Compare(s.place(a.Case.ID), s.place(b.Case.ID)) })
 }
 

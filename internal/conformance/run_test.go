@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -101,8 +102,13 @@ func TestNotApplicableIsProved(t *testing.T) {
 			`{"detail":[{"loc":["body","echo"],"msg":"m","type":"unsupported_parameter"},{"loc":["body","prompt"],"msg":"m","type":"value_error"}],"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
 			conformance.Deviates,
 		},
-		"words alone": {`{"error":{"message":"echo is not supported","type":"invalid_request_error","param":"echo","code":null}}`, conformance.Deviates},
-		"no JSON":     {`echo is not supported`, conformance.Deviates},
+		"words alone":            {`{"error":{"message":"echo is not supported","type":"invalid_request_error","param":"echo","code":null}}`, conformance.Deviates},
+		"no JSON":                {`echo is not supported`, conformance.Deviates},
+		"not in the form of 422": {`{"error":{"code":"unsupported_parameter","param":"echo"}}`, conformance.Deviates},
+		"without a list": {
+			`{"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
+			conformance.Deviates,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,6 +128,27 @@ func TestNotApplicableIsProved(t *testing.T) {
 				t.Errorf("%s: %s", got.Verdict, got.Reason)
 			}
 		})
+	}
+}
+
+// An excuse comes as what it is: in JSON.
+func TestExcusesKeepTheirSchema(t *testing.T) {
+	t.Parallel()
+	for id, body := range map[string]string{
+		"echo/text":                         `{"detail":[{"loc":["body","echo"],"msg":"m","type":"unsupported_parameter"}],"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
+		"limits/prompt-texts-most-items-at": `{"detail":[{"loc":["body","prompt"],"msg":"m","type":"value_error"}],"error":{"message":"m","type":"invalid_request_error","param":"prompt","code":"value_error"}}`,
+	} {
+		for media, want := range map[string]conformance.Verdict{"text/html": conformance.Deviates, "application/json": conformance.NotApplicable} {
+			report, err := against(t, deviant{specgate: newSpecgate(t), deviation: deviation{when: to("POST", "/v1/completions"), answer: func(a *reply) {
+				a.status, a.header, a.body = http.StatusUnprocessableEntity, http.Header{"Content-Type": {media}}, body
+			}}}.ServeHTTP, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := report.Results[0]; got.Verdict != want {
+				t.Errorf("%s as %s %s: %s", id, media, got.Verdict, got.Reason)
+			}
+		}
 	}
 }
 
@@ -194,7 +221,7 @@ func TestRunIsEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !report.Interrupted() || len(report.Results) != 2 || report.Planned != 4 || len(steps) != 3 {
+	if !report.Interrupted() || len(report.Results) != 2 || report.Planned != 4 || len(steps) != 4 || !strings.Contains(steps[0].Next, "up to 1m0s") {
 		t.Errorf("%d of %d cases in %d steps", len(report.Results), report.Planned, len(steps))
 	}
 }
@@ -251,6 +278,44 @@ func TestKeyIsNeverShown(t *testing.T) {
 	}
 	if report.Deviations(conformance.Required) < 100 {
 		t.Errorf("only %d cases deviate", report.Deviations(conformance.Required))
+	}
+}
+
+// A key that is a letter is taken out of what was sent and what came, and no word is the worse for it.
+func TestShortKey(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Authorization", "Bearer "+testKey)
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusTeapot)
+			_, _ = io.WriteString(w, "teapot")
+			return
+		}
+		specgate.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	report, err := newSuite(t).Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: "e", Model: "specgate-1"},
+		conformance.Options{Only: []string{"prompts/text"}, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, document := report.Results[0], report.Document()
+	if got.Reason != "418 came instead of 200" || got.Exchanges[0].Answer != "t[redacted]apot" || document.Model != "specgate-1" {
+		t.Errorf("%q of %q, by %q", got.Reason, got.Exchanges[0].Answer, document.Model)
+	}
+}
+
+// A certificate that nobody knows says what would make it known.
+func TestUnknownAuthority(t *testing.T) {
+	t.Parallel()
+	front := httptest.NewUnstartedServer(newSpecgate(t))
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.StartTLS()
+	defer front.Close()
+	_, err := newSuite(t).Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: testKey}, conformance.Options{Timeout: time.Minute})
+	if !errors.Is(err, conformance.ErrUnreachable) || !strings.Contains(err.Error(), "SSL_CERT_FILE") {
+		t.Errorf("got %v", err)
 	}
 }
 

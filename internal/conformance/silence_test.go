@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -46,7 +47,7 @@ func TestEndpointThatHangsIsGivenUp(t *testing.T) {
 		t.Errorf("%d of %d cases were run, and %q were not", len(report.Results), report.Planned, report.NotRun)
 	}
 	for format, want := range map[string]string{
-		"text":  "The run was given up after 5 cases in a row without an answer: 14 of 20 cases were not run.",
+		"text":  "The run was given up after 5 cases in a row, or 20 in all, without an answer: 14 of 20 cases were not run.",
 		"json":  `"gave_up": true`,
 		"junit": `<testcase name="boolean-in-list" classname="conformance.prompts" time="0.000">`,
 	} {
@@ -54,6 +55,69 @@ func TestEndpointThatHangsIsGivenUp(t *testing.T) {
 		if err := report.Write(&out, format); err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("error %v, and no %s in\n%s", err, want, &out)
 		}
+	}
+}
+
+// One that hangs at some requests alone is held to all others.
+func TestEndpointThatHangsAtStreams(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	report, err := hanging(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<21))
+		if strings.Contains(string(body), `"stream":true`) {
+			<-r.Context().Done()
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		specgate.ServeHTTP(w, r)
+	}, "echo", "streaming", "answers", "errors", "headers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.GaveUp || report.Interrupted() || len(report.Results)+len(report.NotRun) != report.Planned {
+		t.Errorf("%d of %d cases were run, and %q were not", len(report.Results), report.Planned, report.NotRun)
+	}
+	for _, id := range report.NotRun {
+		if !strings.HasPrefix(id, "streaming/") {
+			t.Errorf("%s was not run", id)
+		}
+	}
+	for format, want := range map[string]string{"text": "\nNot run\n\nstreaming/", "markdown": "\n## Not run\n\n- streaming/"} {
+		var out strings.Builder
+		if err := report.Write(&out, format); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("error %v, and no %s in\n%s", err, want, &out)
+		}
+	}
+}
+
+// However often it answers in between, one that hangs at most of what it is asked is given up.
+func TestPatienceEnds(t *testing.T) {
+	t.Parallel()
+	specgate := newSpecgate(t)
+	report, err := hanging(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<21))
+		if r.Method == http.MethodPost && !strings.Contains(string(body), "Hello World") {
+			<-r.Context().Done()
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		specgate.ServeHTTP(w, r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := 0
+	for _, result := range report.Results {
+		if strings.HasPrefix(result.Reason, "no answer") {
+			silent++
+		}
+	}
+	if silent != 20 || !report.GaveUp {
+		t.Errorf("%d cases without an answer, given up: %t", silent, report.GaveUp)
+	}
+	var out strings.Builder
+	if err := report.Write(&out, "text"); err != nil || !strings.Contains(out.String(), "\nprompts: 15 cases\n") {
+		t.Errorf("error %v\n%s", err, &out)
 	}
 }
 

@@ -16,7 +16,7 @@ func (s *Suite) streamCases() []Case {
 	const wanted = askedField + "stream_options/properties/include_usage/description"
 	return []Case{
 		required("streaming/content-type", "A stream is text/event-stream.", told, accepted(`"prompt":"The water is hot","stream":true,`+few)),
-		required("streaming/framing", "Every event is one data line, and an empty line ends it.", told, streamed(`"prompt":"The leaves are green",`+few, framed)),
+		required("streaming/framing", "Every event is one data line, and an empty line ends it; comments may stand between, other fields and ends of lines but \\n may not.", told, streamed(`"prompt":"The leaves are green",`+few, framed)),
 		required("streaming/chunks", "Every event holds a chunk that keeps its schema.", schemas+"/CompletionChunk", streamed(`"prompt":"The stairs are long",`+few, isThere)),
 		required("streaming/done", "The last event is [DONE].", told, streamed(`"prompt":"The light goes on",`+few, func(tr *transcript) error {
 			if !tr.done || tr.behind > 0 {
@@ -57,21 +57,26 @@ func (s *Suite) streamCases() []Case {
 	}
 }
 
-// framed looks at the bytes: events of one data line, comments, and nothing else.
+// framed looks at the bytes: events of one data line, comments, empty lines that end nothing, and nothing else.
 func framed(tr *transcript) error {
-	rest := tr.raw
-	for len(rest) > 0 {
-		line, after, _ := bytes.Cut(rest, []byte("\n"))
-		rest = after
+	var begun []byte // the data line of an event that has not ended
+	for line := range bytes.Lines(tr.raw) {
 		switch {
-		case bytes.HasPrefix(line, []byte(":")):
-			continue
-		case !bytes.HasPrefix(line, []byte("data:")) || bytes.HasSuffix(line, []byte("\r")):
+		case string(line) == "\n":
+			begun = nil
+		case bytes.ContainsRune(line, '\r'):
 			return fmt.Errorf("a line is %q", line)
-		case !bytes.HasPrefix(rest, []byte("\n")):
-			return fmt.Errorf("no empty line follows %q", line)
+		case line[0] == ':':
+		case begun != nil:
+			return fmt.Errorf("no empty line follows %q", begun)
+		case !bytes.HasPrefix(line, []byte("data:")):
+			return fmt.Errorf("a line is %q", line)
+		default:
+			begun = line
 		}
-		rest = rest[1:]
+	}
+	if begun != nil {
+		return fmt.Errorf("no empty line follows %q", begun)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"text/tabwriter"
 )
 
-// longestLine is how much of a body a line of the text shows.
-const longestLine = 300
+// longestLine is how much of a body a line of the text shows, mostListed how many cases it names that were not run.
+const longestLine, mostListed = 300, 20
 
 // text is the report for a person at a terminal.
 func (d *Document) text() []byte {
@@ -28,6 +28,9 @@ func (d *Document) text() []byte {
 	}
 	if len(d.LeftOut) > 0 {
 		fmt.Fprintf(&out, "\nLeft out\n\n%s\n", strings.Join(d.LeftOut, "\n"))
+	}
+	if len(d.NotRun) > 0 {
+		fmt.Fprintf(&out, "\nNot run\n\n%s\n", strings.Join(d.unrun(), "\n"))
 	}
 	fmt.Fprintf(&out, "\n%s\n", d.summary())
 	return out.Bytes()
@@ -71,11 +74,30 @@ func (d *Document) summary() string {
 	if missing := len(d.NotRun); missing > 0 {
 		why := "interrupted"
 		if d.GaveUp {
-			why = fmt.Sprintf("given up after %d cases in a row without an answer", mostSilent)
+			why = fmt.Sprintf("given up after %d cases in a row, or %d in all, without an answer", mostSilent, mostSilentInAll)
 		}
 		text += fmt.Sprintf(" The run was %s: %d of %d cases were not run.", why, missing, d.Planned)
 	}
 	return text
+}
+
+// unrun are the cases that were not run, or of many how many there are in each group.
+func (d *Document) unrun() []string {
+	if len(d.NotRun) <= mostListed {
+		return d.NotRun
+	}
+	var groups, all []string
+	count := map[string]int{}
+	for _, id := range d.NotRun {
+		group, _, _ := strings.Cut(id, "/")
+		if count[group]++; count[group] == 1 {
+			groups = append(groups, group)
+		}
+	}
+	for _, group := range groups {
+		all = append(all, fmt.Sprintf("%s: %s", group, cases(count[group])))
+	}
+	return all
 }
 
 // finding is what is known of the required cases.
@@ -85,7 +107,7 @@ func (d *Document) finding() string {
 	case required == 0:
 		return "No required case was run."
 	case d.answered(Required) == 0:
-		return fmt.Sprintf("Nothing is known of the endpoint: what the required cases need (%d were run), it says that it does not support.", required)
+		return fmt.Sprintf("Nothing is known of the endpoint: what the required cases need (%d were run), it has not.", required)
 	case d.Total.Deviates > 0:
 		return fmt.Sprintf("%d of %d required cases deviate.", d.Total.Deviates, required)
 	default:
@@ -98,7 +120,15 @@ func counted(n int) string {
 	if n == 1 {
 		return "1 case is"
 	}
-	return fmt.Sprintf("%d cases are", n)
+	return cases(n) + " are"
+}
+
+// cases are so many of them.
+func cases(n int) string {
+	if n == 1 {
+		return "1 case"
+	}
+	return fmt.Sprintf("%d cases", n)
 }
 
 func (e *Entry) text(out *bytes.Buffer) {

@@ -47,7 +47,7 @@ func (k apiKey) trace(x *Exchange) Trace {
 	}
 	slices.Sort(t.Header)
 	if x.Answer != nil {
-		t.Type = k.told(http.Header(x.Answer).Get("Content-Type"))
+		t.Type = abridged(k.redact(http.Header(x.Answer).Get("Content-Type")), mostReason)
 	}
 	if x.Err != nil {
 		t.Failure = k.told(x.Err.Error())
@@ -69,7 +69,18 @@ func (k apiKey) shown(body []byte) string {
 }
 
 // told is a text about an exchange without the key, abridged.
-func (k apiKey) told(text string) string { return abridged(k.redact(text), mostReason) }
+func (k apiKey) told(text string) string { return abridged(k.inWords(text), mostReason) }
+
+// leastKey is how many bytes of a key would stand in no word of ours by chance.
+const leastKey = 6
+
+// inWords takes the key out of what is said here, and leaves our own words as they are.
+func (k apiKey) inWords(text string) string {
+	if len(k) < leastKey {
+		return text
+	}
+	return k.redact(text)
+}
 
 const redacted = "[redacted]"
 

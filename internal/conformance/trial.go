@@ -28,14 +28,21 @@ var errForeign = errors.New("the contract has it otherwise")
 // errRehearsal ends a case where it would send.
 var errRehearsal = errors.New("a rehearsal")
 
-// notApplicable is an endpoint that says, in the way that the contract has for it, that it has not what a
-// case needs.
-type notApplicable struct{ field string }
+// notApplicable is why a case tells nothing of an endpoint that may be as it is: as a rule it says, in the way
+// that the contract has for it, that it has not what the case needs.
+type notApplicable struct{ why string }
 
-// Error names the field that the endpoint refused.
-func (e *notApplicable) Error() string {
-	return "the endpoint says that it does not support " + e.field
+// Error is the reason.
+func (e *notApplicable) Error() string { return e.why }
+
+// unsupported is for a field that the endpoint refused.
+func unsupported(field string) error {
+	return &notApplicable{"the endpoint says that it does not support " + field}
 }
+
+// errUncounted is an answer that is not streamed and has no usage, of which the contract says that it may be
+// absent or null.
+var errUncounted = &notApplicable{"the answer has no usage, which the contract asks of nobody"}
 
 // send makes an exchange, and holds what came to the schema that the contract has for its status.
 func (t *trial) send(r request) (*Exchange, error) {
@@ -43,7 +50,16 @@ func (t *trial) send(r request) (*Exchange, error) {
 	if err != nil {
 		return x, err
 	}
-	return x, t.suite.keepsSchema(t.ctx, x)
+	return x, t.hold(x)
+}
+
+// hold holds what came to its schema. What does not keep that excuses nobody.
+func (t *trial) hold(x *Exchange) error {
+	err := t.suite.keepsSchema(t.ctx, x)
+	if x.sound = err == nil; x.sound && t.of != nil {
+		x.excuse = t.of.excuse(x)
+	}
+	return err
 }
 
 // exchange sends a request, whatever comes.
@@ -54,9 +70,6 @@ func (t *trial) exchange(r request) (*Exchange, error) {
 		t.exchanges = append(t.exchanges, x)
 	}
 	x.foreign = t.suite.refuses(r)
-	if t.of != nil {
-		x.excuse = t.of.excuse(x)
-	}
 	return x, x.Err
 }
 
@@ -80,14 +93,20 @@ func (t *trial) body(fields string) (string, error) {
 	return `{` + t.suite.opening(t.model, fields) + `,` + fields + `}`, nil
 }
 
+// kept is a request with some fields that keeps the contract, and otherwise errForeign.
+func (t *trial) kept(fields string) (string, error) {
+	body, err := t.body(fields)
+	if err == nil && !t.suite.request.Accept([]byte(body), nil) {
+		err = errForeign
+	}
+	return body, err
+}
+
 // ask sends fields, and expects 200.
 func (t *trial) ask(fields string, header ...string) (*Exchange, error) {
-	body, err := t.body(fields)
+	body, err := t.kept(fields)
 	if err != nil {
 		return nil, err
-	}
-	if !t.suite.request.Accept([]byte(body), nil) {
-		return nil, errForeign
 	}
 	x, err := t.completions(body, header...)
 	return x, orElse(err, x.mustBe(http.StatusOK))
@@ -136,7 +155,7 @@ func (x *Exchange) mustBe(status int) error {
 	case x.Err != nil || x.Status == status:
 		return nil
 	case x.excuse != "" && status == http.StatusOK:
-		return &notApplicable{x.excuse}
+		return unsupported(x.excuse)
 	}
 	return fmt.Errorf("%d came instead of %d%s", x.Status, status, x.complaint())
 }
