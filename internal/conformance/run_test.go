@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -82,98 +81,6 @@ func TestRunWithoutModels(t *testing.T) {
 	}
 }
 
-// What an endpoint has not is not held against it where it says so, in the contract's own words.
-func TestNotApplicableIsProved(t *testing.T) {
-	t.Parallel()
-	specgate := newSpecgate(t)
-	tests := map[string]struct {
-		body string
-		want conformance.Verdict
-	}{
-		"named": {
-			`{"detail":[{"loc":["body","echo"],"msg":"Parameter echo is not supported","type":"unsupported_parameter"}],"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
-			conformance.NotApplicable,
-		},
-		"another is named": {
-			`{"detail":[{"loc":["body","suffix"],"msg":"Parameter suffix is not supported","type":"unsupported_parameter"}],"error":{"message":"m","type":"invalid_request_error","param":"suffix","code":"unsupported_parameter"}}`,
-			conformance.Deviates,
-		},
-		"something else is wrong too": {
-			`{"detail":[{"loc":["body","echo"],"msg":"m","type":"unsupported_parameter"},{"loc":["body","prompt"],"msg":"m","type":"value_error"}],"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
-			conformance.Deviates,
-		},
-		"words alone":            {`{"error":{"message":"echo is not supported","type":"invalid_request_error","param":"echo","code":null}}`, conformance.Deviates},
-		"no JSON":                {`echo is not supported`, conformance.Deviates},
-		"not in the form of 422": {`{"error":{"code":"unsupported_parameter","param":"echo"}}`, conformance.Deviates},
-		"without a list": {
-			`{"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
-			conformance.Deviates,
-		},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			report, err := against(t, func(w http.ResponseWriter, r *http.Request) {
-				if r.Method == http.MethodPost {
-					w.Header().Set("Content-Type", "application/json")
-					w.WriteHeader(http.StatusUnprocessableEntity)
-					_, _ = io.WriteString(w, test.body)
-					return
-				}
-				specgate.ServeHTTP(w, r)
-			}, "echo/text")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := report.Results[0]; got.Verdict != test.want {
-				t.Errorf("%s: %s", got.Verdict, got.Reason)
-			}
-		})
-	}
-}
-
-// An excuse comes as what it is: in JSON.
-func TestExcusesKeepTheirSchema(t *testing.T) {
-	t.Parallel()
-	for id, body := range map[string]string{
-		"echo/text":                         `{"detail":[{"loc":["body","echo"],"msg":"m","type":"unsupported_parameter"}],"error":{"message":"m","type":"invalid_request_error","param":"echo","code":"unsupported_parameter"}}`,
-		"limits/prompt-texts-most-items-at": `{"detail":[{"loc":["body","prompt"],"msg":"m","type":"value_error"}],"error":{"message":"m","type":"invalid_request_error","param":"prompt","code":"value_error"}}`,
-	} {
-		for media, want := range map[string]conformance.Verdict{"text/html": conformance.Deviates, "application/json": conformance.NotApplicable} {
-			report, err := against(t, deviant{specgate: newSpecgate(t), deviation: deviation{when: to("POST", "/v1/completions"), answer: func(a *reply) {
-				a.status, a.header, a.body = http.StatusUnprocessableEntity, http.Header{"Content-Type": {media}}, body
-			}}}.ServeHTTP, id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := report.Results[0]; got.Verdict != want {
-				t.Errorf("%s as %s %s: %s", id, media, got.Verdict, got.Reason)
-			}
-		}
-	}
-}
-
-// A backend that takes one prompt at a time may admit fewer, as the contract says; of one choice it may not.
-func TestFewerChoicesAreNotApplicable(t *testing.T) {
-	t.Parallel()
-	specgate := newSpecgate(t)
-	report, err := against(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			specgate.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusUnprocessableEntity)
-		_, _ = io.WriteString(w, `{"detail":[{"loc":["body","prompt"],"msg":"m","type":"value_error"}],"error":{"message":"m","type":"invalid_request_error","param":"prompt","code":"value_error"}}`)
-	}, "limits/prompt-texts-most-items-at", "limits/top_p-minimum-at", "prompts/text")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]conformance.Verdict{"limits/prompt-texts-most-items-at": conformance.NotApplicable, "limits/top_p-minimum-at": conformance.Deviates, "prompts/text": conformance.Deviates}
-	if diff := cmp.Diff(want, verdicts(report)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // An endpoint that hangs costs each case its time, and no more.
 func TestCasesHaveTheirTime(t *testing.T) {
 	t.Parallel()
@@ -242,70 +149,6 @@ func TestOnlySome(t *testing.T) {
 	}
 }
 
-// An endpoint that says the key again, in any place, does not get it into a report.
-func TestKeyIsNeverShown(t *testing.T) {
-	t.Parallel()
-	report, err := against(t, func(w http.ResponseWriter, r *http.Request) {
-		key := r.Header.Get("Authorization")
-		w.Header().Set("Content-Type", "text/"+key)
-		w.Header().Set("X-Request-Id", key)
-		w.Header().Set("Allow", key)
-		if r.URL.Path == "/v1/models" {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = fmt.Fprintf(w, `{"object":"list","data":[{"id":%q,"object":"model","created":1,"owned_by":"me"}]}`, key)
-			return
-		}
-		if strings.Contains(r.URL.Path, "completions") && r.Method == http.MethodPost {
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = fmt.Fprintf(w, `{"id":"i","object":"text_completion","created":1,"model":%q,"choices":[{"text":%q,"index":0,"logprobs":null,"finish_reason":"stop"}]}`,
-				key, strings.Repeat(" "+key, 200))
-			return
-		}
-		w.WriteHeader(http.StatusTeapot)
-		_, _ = fmt.Fprintf(w, `{"error":{"message":%q}}`, strings.Repeat("x", 190)+key)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, format := range conformance.Formats {
-		var out bytes.Buffer
-		if err := report.Write(&out, format); err != nil {
-			t.Fatal(err)
-		}
-		if at := strings.Index(out.String(), testKey[:10]); at >= 0 {
-			t.Errorf("%s has the key, or a part of it: …%s", format, out.String()[max(0, at-100):at+20])
-		}
-	}
-	if report.Deviations(conformance.Required) < 100 {
-		t.Errorf("only %d cases deviate", report.Deviations(conformance.Required))
-	}
-}
-
-// A key that is a letter is taken out of what was sent and what came, and no word is the worse for it.
-func TestShortKey(t *testing.T) {
-	t.Parallel()
-	specgate := newSpecgate(t)
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Set("Authorization", "Bearer "+testKey)
-		if r.Method == http.MethodPost {
-			w.WriteHeader(http.StatusTeapot)
-			_, _ = io.WriteString(w, "teapot")
-			return
-		}
-		specgate.ServeHTTP(w, r)
-	}))
-	defer front.Close()
-	report, err := newSuite(t).Run(t.Context(), conformance.Target{URL: front.URL + "/v1", Key: "e", Model: "specgate-1"},
-		conformance.Options{Only: []string{"prompts/text"}, Timeout: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, document := report.Results[0], report.Document()
-	if got.Reason != "418 came instead of 200" || got.Exchanges[0].Answer != "t[redacted]apot" || document.Model != "specgate-1" {
-		t.Errorf("%q of %q, by %q", got.Reason, got.Exchanges[0].Answer, document.Model)
-	}
-}
-
 // A certificate that nobody knows says what would make it known.
 func TestUnknownAuthority(t *testing.T) {
 	t.Parallel()
@@ -366,26 +209,6 @@ func TestRunThatIsInterruptedAtOnce(t *testing.T) {
 	report, err := newSuite(t).Run(ctx, conformance.Target{URL: front.URL + "/v1"}, conformance.Options{Timeout: time.Minute})
 	if err != nil || len(report.Results) > 0 || report.Planned == 0 {
 		t.Errorf("%+v, error %v", report, err)
-	}
-}
-
-// What no completion can do without is not given up as something that the endpoint has not.
-func TestRefusalOfWhatIsNeededIsADeviation(t *testing.T) {
-	t.Parallel()
-	specgate := newSpecgate(t)
-	for _, field := range []string{"model", "prompt"} {
-		report, err := against(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodGet {
-				specgate.ServeHTTP(w, r)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, `{"error":{"message":"no","type":"invalid_request_error","param":%q,"code":"unsupported_parameter"}}`, field)
-		}, "prompts/text")
-		if err != nil || verdicts(report)["prompts/text"] != conformance.Deviates {
-			t.Errorf("%s: %+v, error %v", field, report, err)
-		}
 	}
 }
 
