@@ -61,7 +61,8 @@ func TestCircuitSendsElsewhere(t *testing.T) {
 	g.log.await(t, `"circuit of an upstream"`, `"upstream":"a"`, `"state":"open"`)
 }
 
-// Half open, the circuit lets one request try, and closes when that one is answered.
+// Half open, the circuit lets one request try, and closes when that one is answered. Another would be let in
+// after as long again as it was open.
 func TestCircuitCloses(t *testing.T) {
 	t.Parallel()
 	trying, let := make(chan struct{}), make(chan struct{})
@@ -72,7 +73,7 @@ func TestCircuitCloses(t *testing.T) {
 		}
 	}
 	a := fakebackend.New(t, fakebackend.JSON(500, "{}"), slow, fakebackend.JSON(200, answered))
-	g := startBefore(t, several{"a": a}, quiet+"breaker: {failures: 1, open: 10ms}\nmodels: {m: {targets: [{upstream: a}]}}\n", nil)
+	g := startBefore(t, several{"a": a}, quiet+"breaker: {failures: 1, open: 2s}\nmodels: {m: {targets: [{upstream: a}]}}\n", nil)
 	g.complete(plainBody)
 	g.eventually(`specgate_upstream_circuit_state{upstream="a"}`, "1")
 	got := make(chan tried, 1)
