@@ -70,6 +70,8 @@ func recordOf(call *completion.Call, now time.Time) usage.Record {
 
 // userIn is the `user` of a request; empty where there is none.
 func userIn(req *completion.Request) (name string) {
-	_ = json.Unmarshal(req.Field("user"), &name) // what is null or absent leaves it empty
+	if raw := req.Field("user"); len(raw) > 0 {
+		_ = json.Unmarshal(raw, &name) // what is null leaves it empty
+	}
 	return name
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/specgate/specgate/internal/keys"
 	"github.com/specgate/specgate/internal/store/sqlgen"
+	"github.com/specgate/specgate/internal/usage"
 )
 
 //go:embed migrations
@@ -32,6 +33,8 @@ type engine interface {
 	lock(ctx context.Context, db *sql.DB) (unlock func() error, err error)
 	// there fails where what was opened is no longer what the URL names.
 	there() error
+	// addRecords keeps records, and gives those that were not there.
+	addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record) ([]usage.Record, error)
 	// listen is keys.Source's.
 	listen(ctx context.Context, changed func())
 }

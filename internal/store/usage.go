@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -14,51 +13,26 @@ import (
 var _ usage.Sink = (*Store)(nil)
 
 // AddUsage keeps records, and adds those that were not there to the sums of their days, in one transaction.
-// The sums are changed in one order, so that no two instances wait for each other.
 func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
 	if err := s.engine.there(); err != nil {
 		return err
-	}
-	byID := make(map[string]usage.Record, len(records))
-	for _, r := range records {
-		byID[r.ID] = r
-	}
-	given, err := json.Marshal(byID)
-	if err != nil {
-		return fmt.Errorf("add usage: %w", err)
 	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	q := sqlgen.New(tx)
-	added, err := q.AddRecords(ctx, string(given))
+	added, err := s.engine.addRecords(ctx, tx, records)
 	if err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
-	if err := addToDays(ctx, q, added); err != nil {
+	if err := addToDays(ctx, sqlgen.New(tx), added); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	return nil
-}
-
-func addToDays(ctx context.Context, q *sqlgen.Queries, added []string) error {
-	if len(added) == 0 {
-		return nil
-	}
-	ids := make(map[string]bool, len(added))
-	for _, id := range added {
-		ids[id] = true
-	}
-	text, err := json.Marshal(ids)
-	if err != nil {
-		return err
-	}
-	return q.AddToDays(ctx, string(text))
 }
 
 // UsageSecret is what users are hashed with, the same for all who have the store. It is made once.

@@ -114,12 +114,12 @@ func (r *Recorder) add(record Record) (written <-chan struct{}, full bool) {
 	return r.written, len(r.waiting) == batch
 }
 
-// take takes all that wait.
+// take takes all that wait, and makes room for as many again.
 func (r *Recorder) take() (records []Record, written chan struct{}, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	records, written = r.waiting, r.written
-	r.waiting, r.written = nil, make(chan struct{})
+	r.waiting, r.written = make([]Record, 0, len(records)), make(chan struct{})
 	return records, written, r.closed
 }
 

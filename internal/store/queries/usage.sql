@@ -1,4 +1,13 @@
--- Records come as one JSON object, whose names do not matter: both databases take that apart alike.
+-- name: AddRecord :execrows
+INSERT INTO usage (
+    id, at, key_id, organization_id, project_id, model, upstream, status, error_code,
+    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported,
+    duration, first_token, streamed, cancelled, user_hash
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+ON CONFLICT (id) DO NOTHING;
+
+-- What comes as one JSON object, whose names do not matter, both databases take apart alike.
 
 -- name: AddRecords :many
 INSERT INTO usage (
@@ -22,15 +31,13 @@ INSERT INTO usage_daily (
     day, organization_id, project_id, key_id, model, user_hash, requests, errors, cancelled, estimated,
     prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens
 )
-SELECT at / 86400000, organization_id, project_id, key_id, model, user_hash,
-    count(*),
-    sum(CASE WHEN error_code <> '' AND NOT usage.cancelled THEN 1 ELSE 0 END),
-    sum(CASE WHEN usage.cancelled THEN 1 ELSE 0 END),
-    sum(CASE WHEN reported THEN 0 ELSE 1 END),
-    sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), sum(reasoning_tokens)
-FROM usage
-WHERE id IN (SELECT key FROM json_each(sqlc.arg(ids)))
-GROUP BY 1, 2, 3, 4, 5, 6
+SELECT CAST(value->>'day' AS bigint), value->>'organization', value->>'project', value->>'key', value->>'model', value->>'user',
+    CAST(value->>'requests' AS bigint), CAST(value->>'errors' AS bigint),
+    CAST(value->>'cancelled' AS bigint), CAST(value->>'estimated' AS bigint),
+    CAST(value->>'prompt' AS bigint), CAST(value->>'cached' AS bigint),
+    CAST(value->>'completion' AS bigint), CAST(value->>'reasoning' AS bigint)
+FROM json_each(sqlc.arg(sums))
+WHERE true
 ORDER BY 1, 2, 3, 4, 5, 6
 ON CONFLICT (day, organization_id, project_id, key_id, model, user_hash) DO UPDATE
 SET requests = usage_daily.requests + excluded.requests,

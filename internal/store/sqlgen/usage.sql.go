@@ -9,6 +9,66 @@ import (
 	"context"
 )
 
+const addRecord = `-- name: AddRecord :execrows
+INSERT INTO usage (
+    id, at, key_id, organization_id, project_id, model, upstream, status, error_code,
+    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported,
+    duration, first_token, streamed, cancelled, user_hash
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+ON CONFLICT (id) DO NOTHING
+`
+
+type AddRecordParams struct {
+	ID               string
+	At               int64
+	KeyID            string
+	OrganizationID   string
+	ProjectID        string
+	Model            string
+	Upstream         string
+	Status           int64
+	ErrorCode        string
+	PromptTokens     int64
+	CachedTokens     int64
+	CompletionTokens int64
+	ReasoningTokens  int64
+	Reported         bool
+	Duration         int64
+	FirstToken       int64
+	Streamed         bool
+	Cancelled        bool
+	UserHash         string
+}
+
+func (q *Queries) AddRecord(ctx context.Context, arg AddRecordParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, addRecord,
+		arg.ID,
+		arg.At,
+		arg.KeyID,
+		arg.OrganizationID,
+		arg.ProjectID,
+		arg.Model,
+		arg.Upstream,
+		arg.Status,
+		arg.ErrorCode,
+		arg.PromptTokens,
+		arg.CachedTokens,
+		arg.CompletionTokens,
+		arg.ReasoningTokens,
+		arg.Reported,
+		arg.Duration,
+		arg.FirstToken,
+		arg.Streamed,
+		arg.Cancelled,
+		arg.UserHash,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const addRecords = `-- name: AddRecords :many
 
 INSERT INTO usage (
@@ -28,7 +88,7 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id
 `
 
-// Records come as one JSON object, whose names do not matter: both databases take that apart alike.
+// What comes as one JSON object, whose names do not matter, both databases take apart alike.
 func (q *Queries) AddRecords(ctx context.Context, records string) ([]string, error) {
 	rows, err := q.db.QueryContext(ctx, addRecords, records)
 	if err != nil {
@@ -71,15 +131,13 @@ INSERT INTO usage_daily (
     day, organization_id, project_id, key_id, model, user_hash, requests, errors, cancelled, estimated,
     prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens
 )
-SELECT at / 86400000, organization_id, project_id, key_id, model, user_hash,
-    count(*),
-    sum(CASE WHEN error_code <> '' AND NOT usage.cancelled THEN 1 ELSE 0 END),
-    sum(CASE WHEN usage.cancelled THEN 1 ELSE 0 END),
-    sum(CASE WHEN reported THEN 0 ELSE 1 END),
-    sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens), sum(reasoning_tokens)
-FROM usage
-WHERE id IN (SELECT key FROM json_each($1))
-GROUP BY 1, 2, 3, 4, 5, 6
+SELECT CAST(value->>'day' AS bigint), value->>'organization', value->>'project', value->>'key', value->>'model', value->>'user',
+    CAST(value->>'requests' AS bigint), CAST(value->>'errors' AS bigint),
+    CAST(value->>'cancelled' AS bigint), CAST(value->>'estimated' AS bigint),
+    CAST(value->>'prompt' AS bigint), CAST(value->>'cached' AS bigint),
+    CAST(value->>'completion' AS bigint), CAST(value->>'reasoning' AS bigint)
+FROM json_each($1)
+WHERE true
 ORDER BY 1, 2, 3, 4, 5, 6
 ON CONFLICT (day, organization_id, project_id, key_id, model, user_hash) DO UPDATE
 SET requests = usage_daily.requests + excluded.requests,
@@ -92,8 +150,8 @@ SET requests = usage_daily.requests + excluded.requests,
     reasoning_tokens = usage_daily.reasoning_tokens + excluded.reasoning_tokens
 `
 
-func (q *Queries) AddToDays(ctx context.Context, ids string) error {
-	_, err := q.db.ExecContext(ctx, addToDays, ids)
+func (q *Queries) AddToDays(ctx context.Context, sums string) error {
+	_, err := q.db.ExecContext(ctx, addToDays, sums)
 	return err
 }
 

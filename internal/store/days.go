@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/specgate/specgate/internal/store/sqlgen"
+	"github.com/specgate/specgate/internal/usage"
+)
+
+// dayOfUse is what the sums of a day are kept apart by. Its names in JSON are those that the query takes apart.
+type dayOfUse struct {
+	Day          int64  `json:"day"` // since 1970
+	Organization string `json:"organization"`
+	Project      string `json:"project"`
+	Key          string `json:"key"`
+	Model        string `json:"model"`
+	User         string `json:"user"`
+}
+
+// daySum is what records add to one of those sums.
+type daySum struct {
+	dayOfUse
+	Requests   int64 `json:"requests"`
+	Errors     int64 `json:"errors"`
+	Cancelled  int64 `json:"cancelled"`
+	Estimated  int64 `json:"estimated"`
+	Prompt     int64 `json:"prompt"`
+	Cached     int64 `json:"cached"`
+	Completion int64 `json:"completion"`
+	Reasoning  int64 `json:"reasoning"`
+}
+
+// addToDays adds records to the sums of their days. The query changes those in one order, so that no two
+// instances wait for each other.
+func addToDays(ctx context.Context, q *sqlgen.Queries, records []usage.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(daySums(records))
+	if err != nil {
+		return err
+	}
+	return q.AddToDays(ctx, string(text))
+}
+
+func daySums(records []usage.Record) map[int]*daySum {
+	sums, places := map[int]*daySum{}, map[dayOfUse]int{}
+	for i := range records {
+		r := &records[i]
+		of := dayOfUse{r.At / day.Milliseconds(), r.Organization, r.Project, r.Key, r.Model, r.User}
+		place, ok := places[of]
+		if !ok {
+			place = len(sums)
+			places[of], sums[place] = place, &daySum{dayOfUse: of}
+		}
+		sums[place].add(r)
+	}
+	return sums
+}
+
+func (s *daySum) add(r *usage.Record) {
+	s.Requests++
+	switch {
+	case r.Cancelled:
+		s.Cancelled++
+	case r.Error != "":
+		s.Errors++
+	}
+	if !r.Reported {
+		s.Estimated++
+	}
+	s.Prompt += r.Prompt
+	s.Cached += r.Cached
+	s.Completion += r.Completion
+	s.Reasoning += r.Reasoning
+}
