@@ -10,23 +10,36 @@ type account struct {
 	seeded           bool // whether these hold what was used before this process began
 }
 
-// tally is what was used in one day or month.
-type tally struct{ period, used int64 }
+// tally is what was used in one day or month; some of it is held by requests that are not settled.
+type tally struct{ period, used, held int64 }
 
 // in is what was used in a period, the present one. A clock that went back takes along what was used.
 func (t *tally) in(period int64) int64 {
 	if period > t.period {
-		t.used = 0
+		t.used, t.held = 0, 0
 	}
 	t.period = period
 	return t.used
 }
 
-// add adds to a period, if it is the present one, or a clock that went back has taken it to an earlier one.
-func (t *tally) add(period, n int64) {
+// take holds so much of the present period.
+func (t *tally) take(n int64) {
+	t.used, t.held = t.used+n, t.held+n
+}
+
+// settle has what was taken in a period be what was used, if that is the present one, or a clock that went back has
+// taken it to an earlier one.
+func (t *tally) settle(period, taken, actual int64) {
 	if t.period <= period {
-		t.used = max(0, t.used+n)
+		t.used, t.held = max(0, t.used+actual-taken), max(0, t.held-taken)
 	}
+}
+
+// open begins a period with what was used before. What was counted meanwhile is most likely part of it; what is held
+// is not.
+func (t *tally) open(period, before int64) {
+	t.in(period)
+	t.used = max(t.used-t.held, before) + t.held
 }
 
 // calendar knows the present day and its month, for neither changes often.

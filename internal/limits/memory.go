@@ -23,7 +23,7 @@ var _ Limiter = (*Memory)(nil)
 // NewMemory returns a limiter that begins with nothing used, or with what seed says; nil says nothing.
 func NewMemory(seed Seed) *Memory {
 	now := time.Now()
-	return &Memory{seeds: seeds{seed: seed, start: now}, now: time.Now, start: now, accounts: map[string]*account{}}
+	return &Memory{seeds: seeds{seed: seed}, now: time.Now, start: now, accounts: map[string]*account{}}
 }
 
 // held is a request that is not settled.
@@ -45,6 +45,7 @@ type share struct {
 
 // Take takes from all scopes, or from none; see Limiter.
 func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant, error) {
+	m.unseed(scopes)
 	scopes = limited(scopes)
 	m.begin(ctx, scopes)
 	var few [3]reading
@@ -114,15 +115,10 @@ func (h *held) take(scopes []Scope) {
 		if s.tokens && h.tokens > 0 {
 			s.account.tokens.add(h.tokens)
 		}
-		s.correct(h, h.tokens)
-	}
-}
-
-// correct adds to the use of the day and the month in which a request was taken, where either is limited.
-func (s *share) correct(h *held, n int64) {
-	if s.quota {
-		s.day.add(h.day, n)
-		s.month.add(h.month, n)
+		if s.quota {
+			s.day.take(h.tokens)
+			s.month.take(h.tokens)
+		}
 	}
 }
 
@@ -138,46 +134,11 @@ func (h *held) settle(_ context.Context, actual int64) {
 		if s.tokens && more != 0 {
 			s.account.tokens.settle(now, h.step, more)
 		}
-		s.correct(h, more)
-	}
-}
-
-// begin asks what scopes have used before, once for each that it matters for. The seed is asked with nothing
-// locked.
-func (m *Memory) begin(ctx context.Context, scopes []Scope) {
-	if m.seeds.none() {
-		return
-	}
-	for _, s := range scopes {
-		if !s.ofQuota() || m.seeded(s.ID) {
-			continue
-		}
-		now := m.now().UTC()
-		if before, ok := m.seeds.of(ctx, s.ID, now); ok {
-			m.open(s.ID, before, now)
+		if s.quota {
+			s.day.settle(h.day, h.tokens, actual)
+			s.month.settle(h.month, h.tokens, actual)
 		}
 	}
-}
-
-func (m *Memory) seeded(id string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a := m.accounts[id]
-	return a != nil && a.seeded
-}
-
-// open adds what a scope has used before. What was counted here meanwhile is most likely part of it.
-func (m *Memory) open(id string, before used, now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a := m.account(id)
-	if a.seeded {
-		return
-	}
-	day, month := dayOf(now), monthOf(now)
-	a.day = tally{day, max(a.day.in(day), before.day)}
-	a.month = tally{month, max(a.month.in(month), before.month)}
-	a.seeded = true
 }
 
 // sweep forgets some of the accounts, if there are any, that say nothing any more.

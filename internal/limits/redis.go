@@ -56,7 +56,7 @@ func NewRedis(client redis.UniversalClient, seed Seed) *Redis {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Redis{
 		client:       client,
-		seeds:        seeds{seed: seed, start: time.Now()},
+		seeds:        seeds{seed: seed},
 		taking:       redis.NewScript(windowLua + takeLua),
 		settling:     redis.NewScript(windowLua + settleLua),
 		now:          func() string { return "" },
@@ -78,20 +78,15 @@ func (r *Redis) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant,
 		return &Grant{}, nil
 	}
 	t := &taken{redis: r, tokens: tokens, lease: r.instance + strconv.FormatUint(r.requests.Add(1), 36)}
-	t.keys(r.keyPrefix, scopes[len(scopes)-1].ID, limited(scopes))
-	before := used{unasked, unasked}
-	if r.seeds.none() {
-		before = used{unknown, unknown}
-	}
-	reply, err := r.ask(ctx, t, func(Scope) used { return before })
-	if err == nil && len(reply) == 2 && reply[0] == unseeded {
-		at := time.UnixMilli(reply[1]).UTC()
-		reply, err = r.ask(ctx, t, func(s Scope) used {
-			if u, ok := r.seeds.of(ctx, s.ID, at); ok {
-				return u
-			}
+	t.keys(scopes)
+	reply, err := r.ask(ctx, t, func(s Scope) used {
+		if r.seeds.silent(s.ID) {
 			return used{unknown, unknown}
-		})
+		}
+		return used{unasked, unasked}
+	})
+	if err == nil && len(reply) == 2 && reply[0] == unseeded {
+		reply, err = r.ask(ctx, t, r.before(ctx, time.UnixMilli(reply[1]).UTC()))
 	}
 	if err != nil {
 		if !isAnswer(err) {
@@ -116,6 +111,21 @@ const (
 	unknown  = -2
 	unseeded = 2
 )
+
+// before is what each scope of a request has used before. Once one cannot be told, no other is asked for: a request
+// waits for one that is late, not for all.
+func (r *Redis) before(ctx context.Context, at time.Time) func(Scope) used {
+	ok := true
+	return func(s Scope) (u used) {
+		if !ok || r.seeds.silent(s.ID) {
+			return used{unknown, unknown}
+		}
+		if u, ok = r.seeds.of(ctx, s.ID, at); !ok {
+			return used{unknown, unknown}
+		}
+		return u
+	}
+}
 
 // ask runs take.lua, with what each scope has used before.
 func (r *Redis) ask(ctx context.Context, t *taken, before func(Scope) used) ([]int64, error) {

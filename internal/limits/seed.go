@@ -2,7 +2,7 @@ package limits
 
 import (
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -14,23 +14,24 @@ type Seed interface {
 	Used(ctx context.Context, scope string, at time.Time) (day, month int64, err error)
 }
 
-// seeds asks a seed, once for all who want the same. While it cannot say, nobody waits for it: limits then count
-// from what is known here.
+// seeds asks a seed, once for all who want the same. While it cannot say of a scope, nobody waits for it: limits then
+// count from what is known here.
 type seeds struct {
 	seed   Seed // nil says nothing
 	asking singleflight.Group
-	until  atomic.Int64 // when it may be asked again, in ns since start
-	start  time.Time
+
+	mu    sync.Mutex
+	rests map[string]time.Time // until when a scope is not asked for
 }
 
-// none reports whether there is nobody to ask at present.
-func (s *seeds) none() bool { return s.seed == nil || int64(time.Since(s.start)) < s.until.Load() }
+// mostResting is how many scopes are remembered that are not asked for. Should there be more, some are asked for sooner.
+const mostResting = 10_000
 
 type used struct{ day, month int64 }
 
 // of is what a scope has used; ok is false where nobody can say.
 func (s *seeds) of(ctx context.Context, scope string, at time.Time) (u used, ok bool) {
-	if s.none() {
+	if s.silent(scope) {
 		return u, false
 	}
 	answer := s.asking.DoChan(scope, func() (any, error) {
@@ -38,7 +39,7 @@ func (s *seeds) of(ctx context.Context, scope string, at time.Time) (u used, ok 
 		defer cancel()
 		day, month, err := s.seed.Used(asked, scope, at)
 		if err != nil {
-			s.until.Store(int64(time.Since(s.start) + rest))
+			s.leave(scope)
 		}
 		return used{day, month}, err
 	})
@@ -48,5 +49,49 @@ func (s *seeds) of(ctx context.Context, scope string, at time.Time) (u used, ok 
 	case got := <-answer:
 		u, _ = got.Val.(used)
 		return u, got.Err == nil
+	}
+}
+
+// silent reports whether there is nobody to ask about a scope at present.
+func (s *seeds) silent(scope string) bool {
+	if s.seed == nil {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until, rests := s.rests[scope]
+	if rests && !time.Now().Before(until) {
+		delete(s.rests, scope)
+		return false
+	}
+	return rests
+}
+
+// leave has a scope not be asked for, for a while.
+func (s *seeds) leave(scope string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rests == nil {
+		s.rests = map[string]time.Time{}
+	}
+	if len(s.rests) >= mostResting {
+		s.tidy()
+	}
+	s.rests[scope] = time.Now().Add(rest)
+}
+
+// tidy makes room for one more.
+func (s *seeds) tidy() {
+	now := time.Now()
+	for scope, until := range s.rests {
+		if !now.Before(until) {
+			delete(s.rests, scope)
+		}
+	}
+	for scope := range s.rests { // begins at any of them
+		if len(s.rests) < mostResting {
+			return
+		}
+		delete(s.rests, scope)
 	}
 }

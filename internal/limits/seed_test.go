@@ -97,7 +97,7 @@ func TestSeedAway(t *testing.T) {
 	eachSeeded(t, func(b *bench, known *book, _ func() *bench) {
 		s := only(Limits{DayTokens: 100})
 		for range 10 {
-			b.must(b.take(1, s), "")
+			b.must(b.take(1, s), "").Settle(b.Context(), 1)
 		}
 		if known.asked != 1 {
 			b.Errorf("it was asked %d times", known.asked)

@@ -1,10 +1,12 @@
 -- Takes one request and some tokens from all scopes, or nothing from any; as Memory does.
--- KEYS: of each scope a hash (window, day, month), and a sorted set (leases); then the mark, if there is one.
+-- KEYS: of each scope a hash (window, day, month), and a sorted set (leases); then the same of the scopes that limit
+--   nothing, where use before is known; then the mark, if there is one.
 -- ARGV: the time in ms, '' for the server's; tokens; the id of a lease, and how long it holds in ms; then
 --   of each scope its limits: requests, tokens, parallel, tokens of a day and of a month; 0 is none; and its use of
 --   the day and the month before it is known here: -1 where that can be asked for, -2 where nobody knows it.
 -- Returns: 1 if it was taken, the time, the day, the month; then of each scope the step, the requests in the
---   window, ms until they fit, ms until none counts; the same of tokens; running; used of day and of month.
+--   window, ms until they fit, ms until none counts; the same of tokens; running; used of day and of month; which
+--   life of the count of both it was taken from.
 --   Or 2 and the time, where the use before has to be asked for; then nothing was taken.
 if mark and redis.call('EXISTS', mark) == 1 then return redis.error_reply('ERR the request was given up') end
 local tokens, lease, holds = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
@@ -22,6 +24,12 @@ local function month_of(days)
 end
 local month = month_of(day)
 
+-- born is when a count of days and months begins, to the microsecond: one that is lost, and begins anew, is another.
+local function born()
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
 -- used is what was used of a day or a month. A clock that went back takes it along.
 local function used(period, n, present_period)
   return period and tonumber(period) >= present_period and tonumber(n) or 0
@@ -29,11 +37,12 @@ end
 
 local function read(key)
   local newest = advance(key)
-  local v = redis.call('HMGET', key, 'r', 't', 'ru', 'tu', 'd', 'D', 'm', 'M', 's')
+  local v = redis.call('HMGET', key, 'r', 't', 'ru', 'tu', 'd', 'D', 'm', 'M', 's', 'dh', 'mh', 'b')
   return {
     newest = newest, r = tonumber(v[1]) or 0, t = tonumber(v[2]) or 0, ru = tonumber(v[3]), tu = tonumber(v[4]),
-    seeded = v[9],
+    seeded = v[9], born = tonumber(v[12]) or born(),
     day = used(v[5], v[6], day), month = used(v[7], v[8], month),
+    of_day = used(v[5], v[10], day), of_month = used(v[7], v[11], month), -- what requests hold that are not settled
   }
 end
 
@@ -58,28 +67,36 @@ local function window(reply, key, h, prefix, limit, ask)
   return limit > 0 and ask > 0 and over > 0
 end
 
--- calendar keeps the use of the day and the month.
+-- calendar keeps the use of the day and the month, and what of it is held.
 local function calendar(key, h)
-  redis.call('HSET', key, 'd', day, 'D', h.day, 'm', month, 'M', h.month)
+  redis.call('HSET', key, 'd', day, 'D', h.day, 'm', month, 'M', h.month, 'dh', h.of_day, 'mh', h.of_month, 'b', h.born)
   keep(key, 32 * 86400000)
 end
 
--- seed begins a scope with its use before, once; what was counted meanwhile is most likely part of it.
-local function seed(key, h, of_day, of_month)
-  if h.seeded or of_day == -2 then return true end
-  if of_day == -1 then return false end
-  h.day, h.month = math.max(h.day, of_day), math.max(h.month, of_month)
+-- seed begins a scope with its use before, once. What was counted meanwhile is most likely part of it; what is held by
+-- requests that run is not.
+local function seed(key, h, day_before, month_before)
+  if h.seeded or day_before == -2 then return true end
+  if day_before == -1 then return false end
+  h.day = math.max(h.day - h.of_day, day_before) + h.of_day
+  h.month = math.max(h.month - h.of_month, month_before) + h.of_month
   calendar(key, h)
   redis.call('HSET', key, 's', 1)
   return true
 end
 
+-- unseed has the use before be asked for again, once a quota is given: until then nothing counts it.
+local function unseed(key) redis.call('HDEL', key, 's') end
+
 local scopes, reply, refused = {}, {1, now, day, month}, false
-for i = 1, math.floor(#KEYS / 2) do
+local count = (#ARGV - 4) / 7
+for i = count + 1, math.floor(#KEYS / 2) do unseed(KEYS[2 * i - 1]) end
+for i = 1, count do
   local key, running, l, places = KEYS[2 * i - 1], KEYS[2 * i], {}, 0
   for j = 1, 7 do l[j] = tonumber(ARGV[7 * i - 3 + j]) end
   local h = read(key)
   if not seed(key, h, l[6], l[7]) then return {2, now} end
+  if h.seeded and l[4] == 0 and l[5] == 0 then unseed(key) end
   reply[#reply + 1] = h.newest
   if l[3] > 0 then
     redis.call('ZREMRANGEBYSCORE', running, '-inf', now)
@@ -92,6 +109,7 @@ for i = 1, math.floor(#KEYS / 2) do
   reply[#reply + 1] = places
   reply[#reply + 1] = h.day
   reply[#reply + 1] = h.month
+  reply[#reply + 1] = h.born
   scopes[i] = {key = key, running = running, h = h, l = l}
 end
 
@@ -105,6 +123,7 @@ local function take(s)
   end
   if l[4] > 0 or l[5] > 0 then
     h.day, h.month = h.day + tokens, h.month + tokens
+    h.of_day, h.of_month = h.of_day + tokens, h.of_month + tokens
     calendar(key, h)
   end
 end
@@ -112,7 +131,7 @@ end
 local says = day .. ' ' .. month
 for _, s in ipairs(scopes) do
   if not refused then take(s) end
-  says = says .. ' ' .. s.h.newest
+  says = says .. ' ' .. s.h.newest .. ' ' .. string.format('%.0f', s.h.born)
   keep(s.key, 2 * STEPS * STEP)
 end
 if mark and not refused then redis.call('SET', mark, says, 'PX', MARKED) end

@@ -11,22 +11,26 @@ type taken struct {
 	Grant
 	redis  *Redis
 	scopes []Scope
-	names  []string // of keys, two for each scope; then that of the mark, if any takes from a quota
+	names  []string // of keys, as take.lua has them
 	lease  string
 	tokens int64
-	says   string // what the mark says: day, month, and the step of each scope
+	says   string // what the mark says: day, month, and of each scope the step and the life of its count
 }
 
 // keys names the keys of scopes. What is in braces tells a cluster where they are kept, all of them at one
 // place.
-func (t *taken) keys(prefix, widest string, scopes []Scope) {
-	t.scopes = scopes
-	place, quota := prefix+"{"+widest+"}:", false
+func (t *taken) keys(scopes []Scope) {
+	t.scopes = limited(scopes)
+	place, quota := t.redis.keyPrefix+"{"+scopes[len(scopes)-1].ID+"}:", false
 	t.names = make([]string, 0, 2*len(scopes)+1)
-	for _, s := range scopes {
-		name := place + s.ID
-		t.names = append(t.names, name, name+":running")
+	for _, s := range t.scopes {
+		t.names = append(t.names, place+s.ID, place+s.ID+":running")
 		quota = quota || s.ofQuota()
+	}
+	for _, s := range scopes {
+		if s.None() && t.redis.seeds.seed != nil {
+			t.names = append(t.names, place+s.ID, place+s.ID+":running")
+		}
 	}
 	if quota && t.tokens > 0 {
 		t.names = append(t.names, place+"mark:"+t.lease)
@@ -40,7 +44,7 @@ func (t *taken) marked() bool { return len(t.names)%2 == 1 }
 // What take.lua returns: numbers of the whole, then of each scope.
 const (
 	headFields    = 4
-	readingFields = 10
+	readingFields = 11
 )
 
 func (t *taken) grant(reply []int64) *Grant {
@@ -50,6 +54,7 @@ func (t *taken) grant(reply []int64) *Grant {
 	var readings []reading
 	for rest := reply[headFields:]; len(rest) > 0; rest = rest[readingFields:] {
 		says = strconv.AppendInt(append(says, ' '), rest[0], 10)
+		says = strconv.AppendInt(append(says, ' '), rest[10], 10)
 		readings = append(readings, reading{
 			leaves:   leaves(rest[0], time.Duration(now)*time.Millisecond),
 			requests: use{rest[1], millis(rest[2]), millis(rest[3])},
@@ -76,7 +81,7 @@ func (t *taken) settle(ctx context.Context, actual int64) {
 	for _, s := range t.scopes {
 		places = places || s.Parallel > 0
 	}
-	if actual == t.tokens && !places {
+	if actual == t.tokens && !places && !t.marked() {
 		return
 	}
 	if err := t.tell(ctx, actual, t.says); err != nil { // the next Take tells of it
@@ -86,7 +91,7 @@ func (t *taken) settle(ctx context.Context, actual int64) {
 
 // tell settles in Redis; says is empty where it may have been settled before, or not have been taken.
 func (t *taken) tell(ctx context.Context, actual int64, says string) error {
-	args := append(make([]any, 0, 4+2*len(t.scopes)), t.redis.now(), actual-t.tokens, t.lease, says)
+	args := append(make([]any, 0, 5+2*len(t.scopes)), t.redis.now(), t.tokens, actual, t.lease, says)
 	for _, s := range t.scopes {
 		args = append(args, s.Tokens > 0, s.ofQuota())
 	}

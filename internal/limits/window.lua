@@ -69,7 +69,7 @@ local function keep(key, ms)
 end
 
 -- Where a request takes from a quota, whose mark says so until it is settled, the keys are one more than two a scope.
--- A mark holds the day and the month in which was taken, and of each scope the step; nothing, where the request was
--- given up before it was seen here.
+-- A mark holds the day and the month in which was taken, and of each scope the step and the life of its count; nothing,
+-- where the request was given up before it was seen here.
 local mark = #KEYS % 2 == 1 and KEYS[#KEYS]
 local MARKED = 600000
