@@ -29,6 +29,9 @@ func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
 	if err := addToDays(ctx, sqlgen.New(tx), added); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
+	if err := addToScopes(ctx, sqlgen.New(tx), added); err != nil {
+		return fmt.Errorf("add usage: %w", err)
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
