@@ -8,7 +8,8 @@ import (
 	"net/url"
 	"os"
 
-	_ "modernc.org/sqlite" // the driver
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqlite is a file: that which was at path when it was opened.
@@ -87,6 +88,20 @@ func (s sqlite) there() error {
 		return errReplaced
 	}
 	return nil
+}
+
+// refused knows the codes for what is too large, breaks a constraint, or is of the wrong type.
+func (sqlite) refused(err error) bool {
+	var answer *driver.Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Code() & 0xff { // without what it says more exactly
+	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
+		return true
+	default:
+		return false
+	}
 }
 
 // listen cannot tell.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -154,6 +155,29 @@ func TestUsageDoesNotWaitForLong(t *testing.T) {
 		}
 		_, err = conn.ExecContext(t.Context(), "ROLLBACK")
 		must(t, err, s.AddUsage(t.Context(), []usage.Record{recordAt(now)}))
+	})
+}
+
+// What the database will never take is told from a database that is away.
+func TestRecordsAreRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		s := open(t, url)
+		_, err := raw(t, url).ExecContext(t.Context(), "CREATE UNIQUE INDEX once ON usage (upstream)")
+		must(t, err, s.AddUsage(t.Context(), []usage.Record{recordAt(now)}))
+		if err := s.AddUsage(t.Context(), []usage.Record{recordAt(now)}); !errors.Is(err, usage.ErrRefused) {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.AddUsage(ctx, []usage.Record{recordAt(now)}); err == nil || errors.Is(err, usage.ErrRefused) {
+			t.Error(err)
+		}
+		_, err = raw(t, url).ExecContext(t.Context(), "DROP TABLE usage")
+		must(t, err)
+		if err := s.AddUsage(t.Context(), []usage.Record{recordAt(now)}); err == nil || errors.Is(err, usage.ErrRefused) {
+			t.Error(err)
+		}
 	})
 }
 
