@@ -22,6 +22,9 @@ import (
 // lastRecords is how long the end waits for the store to take what is left; the rest is spooled.
 const lastRecords = 5 * time.Second
 
+// hurriedRecords is how long an end by a second signal waits for them: that the store is given twice, at most.
+const hurriedRecords = time.Second
+
 // newRecorder keeps records of usage in the store, and deletes old ones. free writes what waits.
 func newRecorder(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (r *usage.Recorder, free func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
