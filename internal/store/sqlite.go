@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -45,6 +47,19 @@ func openSQLite(path string) (*Store, error) {
 		dbs[i].SetMaxOpenConns(most)
 	}
 	return &Store{db: dbs[0], following: dbs[1], engine: sqlite{path, opened}}, nil
+}
+
+// There fails where a URL names a file of SQLite that is not there, which Open would make. Of another database it says
+// nothing.
+func There(url string) error {
+	path, ok := strings.CutPrefix(url, "sqlite://")
+	if !ok || path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no store at %s: it is made by a gateway, or by the first key; --store names another", path)
+	}
+	return nil // Open says what else is wrong
 }
 
 // private makes a file that nobody else can read, where there is none. What SQLite puts beside it has the
