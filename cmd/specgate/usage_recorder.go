@@ -23,7 +23,7 @@ import (
 const lastRecords = 5 * time.Second
 
 // hurriedRecords is how long an end by a second signal waits for them: that the store is given twice, at most.
-const hurriedRecords = time.Second
+const hurriedRecords = 1500 * time.Millisecond
 
 // newRecorder keeps records of usage in the store, and deletes old ones. free writes what waits.
 func newRecorder(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (r *usage.Recorder, free func(), err error) {
