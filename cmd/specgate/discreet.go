@@ -7,9 +7,12 @@ import (
 	"unicode"
 )
 
-// tokenLike is what begins as a token of the gateway does; credentials are those of a URL.
+// tokenLike is what begins as a token of the gateway does, and skLike as one of others, which callers have in the same
+// place; randomLike is long and of no word; credentials are those of a URL.
 var (
 	tokenLike   = regexp.MustCompile(`sg-[A-Za-z0-9_-]+`)
+	skLike      = regexp.MustCompile(`\bsk-[A-Za-z0-9_-]+`)
+	randomLike  = regexp.MustCompile(`[A-Za-z0-9]{24,}`)
 	credentials = regexp.MustCompile(`(://)[^\s@]*@`)
 )
 
@@ -21,12 +24,13 @@ func discreet(message string, args []string) string {
 		if flag, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(flag, "-") {
 			arg = value
 		}
-		if tokenLike.MatchString(arg) || credentials.MatchString(arg) || strings.Contains(arg, "://") && strings.Contains(arg, "@") {
+		if secretive(arg) {
 			message = strings.ReplaceAll(message, strings.Trim(strconv.Quote(arg), `"`), "…")
 			message = strings.ReplaceAll(message, arg, "…")
 		}
 	}
 	message = tokenLike.ReplaceAllString(message, "sg-…")
+	message = skLike.ReplaceAllString(message, "sk-…")
 	message = credentials.ReplaceAllString(message, "$1…@")
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || unicode.IsPrint(r) {
@@ -34,4 +38,17 @@ func discreet(message string, args []string) string {
 		}
 		return unicode.ReplacementChar
 	}, message)
+}
+
+// secretive reports whether an argument looks like a secret, or like a URL with one. The parts of a path are not taken
+// for something random.
+func secretive(arg string) bool {
+	if tokenLike.MatchString(arg) || skLike.MatchString(arg) || credentials.MatchString(arg) {
+		return true
+	}
+	if strings.Contains(arg, "://") && strings.Contains(arg, "@") {
+		return true
+	}
+	long := randomLike.FindString(arg)
+	return !strings.ContainsAny(arg, `/\`) && strings.ContainsAny(long, "0123456789") && strings.Trim(long, "0123456789") != ""
 }

@@ -20,6 +20,7 @@ import (
 type gateway struct {
 	*server.Server
 	backend handlers.Backend
+	hurry   func()   // keeps what would be lost by an end at once
 	ends    []func() // end what the parts hold, the last first
 }
 
@@ -42,7 +43,7 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	if err := readFiles(cfg, &o); err != nil {
 		return nil, err
 	}
-	g := &gateway{}
+	g := &gateway{hurry: func() {}}
 	if err := g.assemble(cfg, o, metrics); err != nil {
 		g.free()
 		return nil, err
@@ -107,6 +108,7 @@ func (g *gateway) metered(cfg config.Config, kept *store.Store, o *server.Option
 			return nil, err
 		}
 		g.hold(free)
+		g.hurry = func() { recorder.Hurry(hurriedRecords) }
 		mo.Recorder = recorder
 	}
 	if cfg.Limited() {

@@ -121,7 +121,7 @@ func newKeysList(term terminal) *cobra.Command {
 	}
 	all := cmd.Flags().Bool("all", false, "list those that are revoked too")
 	org := cmd.Flags().String("org", "", "`organization` whose keys are listed, by its id or its name; all where it is empty")
-	format, run := outputFlag(cmd), onStore(cmd, term)
+	format, run := outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		return run(func(ctx context.Context, s *store.Store) error {
 			found, err := s.Keys(ctx)
@@ -147,7 +147,7 @@ func newKeysList(term terminal) *cobra.Command {
 
 func newKeysShow(term terminal) *cobra.Command {
 	cmd := &cobra.Command{Use: "show KEY", Short: "Show a key, but for its token", Args: cobra.ExactArgs(1)}
-	format, run := outputFlag(cmd), onStore(cmd, term)
+	format, run := outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		named, err := keyNamed(args[0])
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -14,11 +15,29 @@ func main() {
 	log.SetOutput(io.Discard) // net/http repeats there, to the byte, what a backend sends unasked
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	last := &lastWords{}
 	ctx := interruptible(context.Background(), signals, func() {
 		_, _ = os.Stderr.WriteString("specgate: ended by a second signal; what was running is cut off\n")
+		last.say()
 		os.Exit(exitFailure)
 	})
-	os.Exit(run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}))
+	os.Exit(run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, last: last}))
+}
+
+// lastWords are what a process does before it is cut off by a second signal; it must not take long. Nil is a process
+// that has none.
+type lastWords struct{ words atomic.Pointer[func()] }
+
+func (l *lastWords) are(words func()) {
+	if l != nil {
+		l.words.Store(&words)
+	}
+}
+
+func (l *lastWords) say() {
+	if words := l.words.Load(); words != nil {
+		(*words)()
+	}
 }
 
 // interruptible is ctx until the first of signals, which is the request to stop. The second is from

@@ -76,7 +76,7 @@ func newOrgsCreate(term terminal) *cobra.Command {
 
 func newOrgsList(term terminal) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the organizations", Args: cobra.NoArgs}
-	format, run := outputFlag(cmd), onStore(cmd, term)
+	format, run := outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		return run(func(ctx context.Context, s *store.Store) error {
 			all, err := s.Organizations(ctx)

@@ -85,7 +85,7 @@ func newProjectsCreate(term terminal) *cobra.Command {
 
 func newProjectsList(term terminal) *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the projects of all organizations, or of that of --org", Args: cobra.NoArgs}
-	org, format, run := cmd.Flags().String("org", "", "`organization`, by its id or its name"), outputFlag(cmd), onStore(cmd, term)
+	org, format, run := cmd.Flags().String("org", "", "`organization`, by its id or its name"), outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		return run(func(ctx context.Context, s *store.Store) error {
 			id := ""

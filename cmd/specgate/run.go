@@ -27,6 +27,7 @@ Exit codes:
 type terminal struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	last           *lastWords
 }
 
 // run is the whole program. It returns what the process is to exit with.

@@ -67,6 +67,7 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 		return errors.Join(err, closeAll(front, back))
 	}
 	defer g.free()
+	term.last.are(g.hurry)
 	address := front.Addr().String()
 	logger.InfoContext(ctx, "listening", "address", address, "tls", cfg.TLS.On(), "in_front_of", inFrontOf(cfg), "version", buildVersion())
 	if token != "" {

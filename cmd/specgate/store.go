@@ -25,8 +25,26 @@ var storeFlag = []flagged{{"store", "`URL` of the store: sqlite://FILE or postgr
 // commandTime is how long a command may take, of which nearly all is to wait for a store that does not answer.
 const commandTime = time.Minute
 
-// onStore gives cmd the flags that name the store; the function that it returns then runs f on it.
-func onStore(cmd *cobra.Command, term terminal) func(f func(ctx context.Context, s *store.Store) error) error {
+// storeRun runs f on a store.
+type storeRun func(f func(ctx context.Context, s *store.Store) error) error
+
+// onStore gives cmd the flags that name the store; the function that it returns then runs f on it. It makes the file
+// of a store that is not there.
+func onStore(cmd *cobra.Command, term terminal) storeRun {
+	return onOpened(cmd, term, store.Open)
+}
+
+// readStore is onStore for a command that changes nothing: a file that is not there is one whose name is wrong.
+func readStore(cmd *cobra.Command, term terminal) storeRun {
+	return onOpened(cmd, term, func(ctx context.Context, url string) (*store.Store, error) {
+		if err := store.There(url); err != nil {
+			return nil, err
+		}
+		return store.Open(ctx, url)
+	})
+}
+
+func onOpened(cmd *cobra.Command, term terminal, open func(ctx context.Context, url string) (*store.Store, error)) storeRun {
 	load := settings(cmd, term, storeFlag)
 	return func(f func(ctx context.Context, s *store.Store) error) (err error) {
 		cfg, err := load()
@@ -35,7 +53,7 @@ func onStore(cmd *cobra.Command, term terminal) func(f func(ctx context.Context,
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), commandTime)
 		defer cancel()
-		s, err := store.Open(ctx, cfg.StoreURL())
+		s, err := open(ctx, cfg.StoreURL())
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ gateway has just answered is in them within about a second. docs/usage.md has mo
 		Args: usageArgs,
 	}
 	by := cmd.Flags().StringSlice("by", []string{"day"}, "`what` sums are kept apart by, one or several: "+strings.Join(dimensionNames(), ", ")+"; none for one sum of all")
-	choose, format, run := usageFlags(cmd, "30d"), outputFlag(cmd), onStore(cmd, term)
+	choose, format, run := usageFlags(cmd, "30d"), outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		apart, err := dimensionsOf(*by)
 		if err != nil {

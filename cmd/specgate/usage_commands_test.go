@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -148,9 +151,60 @@ func TestUsageSaysWhatIsWrong(t *testing.T) {
 		"usage --project none":     `project "none": not found`,
 		"usage --project default":  "2 projects are called",
 		"usage records --key sg-x": "that is no token",
+		"usage --key sk-secret":    `key "…": not found`,
 	} {
 		if got := a.try(strings.Fields(args)...); got.code == exitOK || !strings.Contains(got.stderr, want) {
 			t.Errorf("%s: %d %s", args, got.code, got.stderr)
 		}
+	}
+}
+
+// A question that cannot be asked ends like any other wrong use of a command.
+func TestUsageIsNotAskedSo(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	a.run("orgs", "create", "--name", "acme")
+	for _, args := range []string{
+		"usage --since yesterday", "usage --since 99999999999d", "usage --until 1x", "usage --until 90d",
+		"usage records --limit -1", "usage records --since 36601d",
+	} {
+		if got := a.try(strings.Fields(args)...); got.code != exitUsage || got.stdout != "" {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+	a.run("usage", "--since", "36000d")
+}
+
+// Commands that only read make no file, and say that there is none.
+func TestReadingMakesNoStore(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"usage", "usage records", "keys list", "keys show k", "orgs list", "projects list"} {
+		a := newAdmin(t)
+		path := strings.TrimPrefix(a.url, "sqlite://")
+		got := a.try(strings.Fields(args)...)
+		if got.code != exitFailure || got.stdout != "" || !strings.Contains(got.stderr, "there is no store at "+path) {
+			t.Errorf("%s: %+v", args, got)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s made a file: %v", args, err)
+		}
+	}
+}
+
+// An argument that looks like a secret is not repeated, whoever gave it out.
+func TestArgumentsThatLookLikeSecretsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	a.run("orgs", "create", "--name", "acme")
+	for _, secret := range []string{"sk-proj-4f", "sk-abc", "x9Kq2LmN7pRs4TuV8wXy1ZaBcD", "eyJhbGciOiJIUzI1NiIsInR5cCI6.e30.x_-1"} {
+		for _, args := range []string{"keys revoke %", "keys show %", "usage --key %", "usage --key=%", "usage --org %", "usage %", "keys create --name k --org %"} {
+			got := a.try(strings.Fields(strings.ReplaceAll(args, "%", secret))...)
+			if got.code == exitOK || strings.Contains(got.stdout+got.stderr, secret) || !strings.Contains(got.stderr, "…") {
+				t.Errorf("%s: %+v", args, got)
+			}
+		}
+	}
+	if got := a.try("keys", "show", "task-of-the-organization-2026"); !strings.Contains(got.stderr, "task-of-the-organization-2026") {
+		t.Errorf("a name is hidden: %s", got.stderr)
 	}
 }

@@ -28,16 +28,9 @@ func usageFlags(cmd *cobra.Command, since string) func(ctx context.Context, s *s
 	model := flags.String("model", "", "`model`, as it was asked for")
 	user := flags.String("user", "", "`user`, as requests name it")
 	return func(ctx context.Context, s *store.Store) (f store.UsageFilter, missing, err error) {
-		now := time.Now()
 		f.Model = usage.Name(*model)
-		if f.Since, err = parseSince(*from, now); err != nil {
-			return f, nil, fmt.Errorf("--since %w", err)
-		}
-		if f.Until, err = parseUntil(*until, now); err != nil {
-			return f, nil, fmt.Errorf("--until %w", err)
-		}
-		if !f.Since.Before(f.Until) {
-			return f, nil, errors.New("--since is not before --until")
+		if f.Since, f.Until, err = parseSpan(*from, *until, time.Now()); err != nil {
+			return f, nil, usageError{err}
 		}
 		if *user != "" {
 			secret, err := s.UsageSecret(ctx)
@@ -104,6 +97,20 @@ func keyFilter(ctx context.Context, s *store.Store, key string, f *store.UsageFi
 	return nil, err
 }
 
+// parseSpan reads --since and --until.
+func parseSpan(from, until string, now time.Time) (since, end time.Time, err error) {
+	if since, err = parseSince(from, now); err != nil {
+		return since, end, fmt.Errorf("--since %w", err)
+	}
+	if end, err = parseUntil(until, now); err != nil {
+		return since, end, fmt.Errorf("--until %w", err)
+	}
+	if !since.Before(end) {
+		err = errors.New("--since is not before --until")
+	}
+	return since, end, err
+}
+
 // parseSince reads a date, a time, or how long ago.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.DateOnly, text); err == nil {
@@ -113,14 +120,14 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 		return at, nil
 	}
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 366*maxYears {
 			return now.AddDate(0, 0, -n), nil
 		}
 	}
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	return now, fmt.Errorf("is %q: write 2026-11-01, 2026-11-01T12:00:00Z, 7d or 12h", text)
+	return now, fmt.Errorf("is %q: write 2026-11-01, 2026-11-01T12:00:00Z, 7d or 12h, and no more than %d years", text, maxYears)
 }
 
 // parseUntil is parseSince, but that a date is the end of that day and empty is now.

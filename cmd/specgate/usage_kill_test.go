@@ -262,3 +262,31 @@ func (a admin) fresh(t *testing.T) admin {
 	other, _, _ := onPostgres(t)
 	return other
 }
+
+// A process that is ended by a second signal keeps what it answered before.
+func TestSecondSignalLosesNoUsage(t *testing.T) {
+	a := newAdmin(t)
+	p := startProcess(t, fakebackend.New(t, func(c *fakebackend.Conn, r *fakebackend.Request) {
+		if strings.Contains(string(r.Body), `"stream":true`) {
+			untilTold(nil)(c, r)
+			return
+		}
+		fakebackend.JSON(200, answered)(c, r)
+	}).URL, "store: '"+a.url+"'", "usage: {records: always}", "shutdown: {delay: 1m}")
+	_ = p.stream()
+	p.signal(os.Interrupt)
+	for p.status("/readyz") != http.StatusServiceUnavailable {
+		time.Sleep(time.Millisecond)
+	}
+	l := &load{t: t, client: http.DefaultClient, asked: map[string]bool{}, answered: map[string]time.Time{}}
+	for i := range 20 {
+		l.ask(p, fmt.Sprint("m", i), false)
+	}
+	p.signal(os.Interrupt)
+	if code := p.code(); code != exitFailure {
+		t.Errorf("exit code %d", code)
+	}
+	if got := len(a.records()); got != len(l.answered) || got != 20 {
+		t.Errorf("%d records of %d answers", got, len(l.answered))
+	}
+}

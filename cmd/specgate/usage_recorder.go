@@ -22,6 +22,9 @@ import (
 // lastRecords is how long the end waits for the store to take what is left; the rest is spooled.
 const lastRecords = 5 * time.Second
 
+// hurriedRecords is how long an end by a second signal waits for them: that the store is given twice, at most.
+const hurriedRecords = 1500 * time.Millisecond
+
 // newRecorder keeps records of usage in the store, and deletes old ones. free writes what waits.
 func newRecorder(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (r *usage.Recorder, free func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
@@ -50,7 +53,7 @@ func newRecorder(cfg config.Config, kept *store.Store, metrics *telemetry.Metric
 }
 
 // newSpool is where records wait that the store does not take: in a folder, or where none was chosen and none
-// can be had, in memory.
+// can be had, in memory. Memory is refused where no record of what was answered may be lost.
 func newSpool(cfg config.Config, logger *slog.Logger) (usage.Spool, error) {
 	limit := int64(cfg.Usage.SpoolLimit)
 	folder, err := spoolFolder(cfg)
@@ -62,6 +65,9 @@ func newSpool(cfg config.Config, logger *slog.Logger) (usage.Spool, error) {
 	}
 	if cfg.Usage.Spool != "" {
 		return nil, fmt.Errorf("usage.spool: %w", err)
+	}
+	if cfg.Usage.Durability == "request" {
+		return nil, fmt.Errorf("usage.durability is request, and there is no folder for the spool, which answers rely on while the store is away: set usage.spool to a folder on disk that can be written: %w", err)
 	}
 	logger.Warn("no folder for the spool of usage: records wait in memory while the store is away; usage.spool names one", "cause", err)
 	return usage.NewMemory(limit), nil

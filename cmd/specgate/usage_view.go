@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -91,8 +92,11 @@ func newUsageRecords(term terminal) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	most := cmd.Flags().Int("limit", 1000, "the most `records` that are listed; 0 for all")
-	choose, format, run := usageFlags(cmd, "24h"), outputFlag(cmd), onStore(cmd, term)
+	choose, format, run := usageFlags(cmd, "24h"), outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
+		if *most < 0 {
+			return usageError{errors.New("--limit is negative: 0 lists all")}
+		}
 		return run(func(ctx context.Context, s *store.Store) error {
 			f, missing, err := choose(ctx, s)
 			if err != nil {

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 
 	"github.com/specgate/specgate/internal/completion"
@@ -65,13 +66,17 @@ func usageIn(doc []byte) (used completion.Tokens, ok bool) {
 	return used, used.Reported
 }
 
+// mostReported is the largest count of tokens that a backend is believed: no completion has more, and a day of
+// such counts can still be added up.
+const mostReported = math.MaxInt32
+
 // count is a number of tokens; 0 for what is none.
 func count(raw []byte) int64 {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil {
 		return 0
 	}
-	return min(max(0, n), most)
+	return min(max(0, n), mostReported)
 }
 
 var textKey = []byte(`"text":`)

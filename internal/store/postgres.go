@@ -5,9 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -70,6 +73,15 @@ func tryLock(ctx context.Context, db *sql.DB) (tx *sql.Tx, locked bool, err erro
 		return nil, false, errors.Join(err, tx.Rollback())
 	}
 	return tx, true, nil
+}
+
+// refused knows the classes of codes for data that is out of range or malformed, that breaks a constraint, and that
+// is too large.
+func (postgres) refused(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && slices.ContainsFunc([]string{"22", "23", "54"}, func(class string) bool {
+		return strings.HasPrefix(answer.Code, class)
+	})
 }
 
 // there is for the connections to find out.

@@ -5,10 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 
-	_ "modernc.org/sqlite" // the driver
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqlite is a file: that which was at path when it was opened.
@@ -44,6 +47,19 @@ func openSQLite(path string) (*Store, error) {
 		dbs[i].SetMaxOpenConns(most)
 	}
 	return &Store{db: dbs[0], following: dbs[1], engine: sqlite{path, opened}}, nil
+}
+
+// There fails where a URL names a file of SQLite that is not there, which Open would make. Of another database it says
+// nothing.
+func There(url string) error {
+	path, ok := strings.CutPrefix(url, "sqlite://")
+	if !ok || path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no store at %s: it is made by a gateway, or by the first key; --store names another", path)
+	}
+	return nil // Open says what else is wrong
 }
 
 // private makes a file that nobody else can read, where there is none. What SQLite puts beside it has the
@@ -87,6 +103,20 @@ func (s sqlite) there() error {
 		return errReplaced
 	}
 	return nil
+}
+
+// refused knows the codes for what is too large, breaks a constraint, or is of the wrong type.
+func (sqlite) refused(err error) bool {
+	var answer *driver.Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Code() & 0xff { // without what it says more exactly
+	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
+		return true
+	default:
+		return false
+	}
 }
 
 // listen cannot tell.

@@ -35,6 +35,8 @@ type engine interface {
 	there() error
 	// addRecords keeps records, and gives those that were not there.
 	addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record) ([]usage.Record, error)
+	// refused reports whether an error is the database's answer to what was to be written, and would be again.
+	refused(err error) bool
 	// listen is keys.Source's.
 	listen(ctx context.Context, changed func())
 }

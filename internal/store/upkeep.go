@@ -3,18 +3,17 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/specgate/specgate/internal/limits"
 	"github.com/specgate/specgate/internal/store/sqlgen"
 	"github.com/specgate/specgate/internal/usage"
 )
 
-var (
-	_ usage.Keeper = (*Store)(nil)
-	_ limits.Seed  = Seed{}
-)
+var _ usage.Keeper = (*Store)(nil)
+
+// farthest is how far ahead the clock of another instance may have set the time until which nothing is deleted. One
+// that is farther ahead was wrong, and is not waited for.
+const farthest = 2 * time.Hour
 
 // fewRecords are deleted at one time, so that nobody waits for long.
 const fewRecords = 1000
@@ -23,7 +22,8 @@ const fewRecords = 1000
 // one does it, at most once until the given time.
 func (s *Store) ForgetUsage(ctx context.Context, records, days, until time.Time) error {
 	q := s.queries()
-	ours, err := q.BeginUpkeep(ctx, sqlgen.BeginUpkeepParams{Now: millis(time.Now()), Until: millis(until)})
+	now := time.Now()
+	ours, err := q.BeginUpkeep(ctx, sqlgen.BeginUpkeepParams{Now: millis(now), TooLate: millis(now.Add(farthest)), Until: millis(until)})
 	if err != nil || ours == 0 {
 		return found(err, "upkeep")
 	}
@@ -33,7 +33,7 @@ func (s *Store) ForgetUsage(ctx context.Context, records, days, until time.Time)
 		})
 	}
 	if err == nil && !days.IsZero() {
-		err = untilNone(func() (int64, error) { return q.DeleteDay(ctx, dayOf(days)) })
+		err = forgetDays(ctx, q, dayOf(days))
 	}
 	if err != nil {
 		return fmt.Errorf("delete old usage: %w", err)
@@ -41,32 +41,17 @@ func (s *Store) ForgetUsage(ctx context.Context, records, days, until time.Time)
 	return nil
 }
 
+func forgetDays(ctx context.Context, q *sqlgen.Queries, before int64) error {
+	if err := q.DeleteScopes(ctx, before); err != nil {
+		return err
+	}
+	return untilNone(func() (int64, error) { return q.DeleteDay(ctx, before) })
+}
+
 func untilNone(some func() (int64, error)) error {
 	for {
 		if n, err := some(); err != nil || n == 0 {
 			return err
 		}
-	}
-}
-
-// Seed is what a store knows to a limiter that begins.
-type Seed struct{ *Store }
-
-// Used is what a scope of the limits has used of the day and the month of a time.
-func (s Seed) Used(ctx context.Context, scope string, at time.Time) (ofDay, ofMonth int64, err error) {
-	year, month, _ := at.UTC().Date()
-	today, begins := dayOf(at), dayOf(time.Date(year, month, 1, 0, 0, 0, 0, time.UTC))
-	kind, id, _ := strings.Cut(scope, ":")
-	q := s.queries()
-	switch kind {
-	case "organization":
-		row, err := q.TokensOfOrganization(ctx, sqlgen.TokensOfOrganizationParams{Today: today, ID: id, MonthBegins: begins})
-		return row.OfDay, row.OfMonth, found(err, "usage")
-	case "project":
-		row, err := q.TokensOfProject(ctx, sqlgen.TokensOfProjectParams{Today: today, ID: id, MonthBegins: begins})
-		return row.OfDay, row.OfMonth, found(err, "usage")
-	default: // a key, or a token of the settings
-		row, err := q.TokensOfKey(ctx, sqlgen.TokensOfKeyParams{Today: today, ID: id, MonthBegins: begins})
-		return row.OfDay, row.OfMonth, found(err, "usage")
 	}
 }

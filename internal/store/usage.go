@@ -14,6 +14,14 @@ var _ usage.Sink = (*Store)(nil)
 
 // AddUsage keeps records, and adds those that were not there to the sums of their days, in one transaction.
 func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
+	err := s.addUsage(ctx, records)
+	if err != nil && s.engine.refused(err) {
+		return fmt.Errorf("%w: %w", usage.ErrRefused, err)
+	}
+	return err
+}
+
+func (s *Store) addUsage(ctx context.Context, records []usage.Record) error {
 	if err := s.engine.there(); err != nil {
 		return err
 	}
@@ -27,6 +35,9 @@ func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	if err := addToDays(ctx, sqlgen.New(tx), added); err != nil {
+		return fmt.Errorf("add usage: %w", err)
+	}
+	if err := addToScopes(ctx, sqlgen.New(tx), added); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	if err := tx.Commit(); err != nil {

@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,6 +158,29 @@ func TestUsageDoesNotWaitForLong(t *testing.T) {
 	})
 }
 
+// What the database will never take is told from a database that is away.
+func TestRecordsAreRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		s := open(t, url)
+		_, err := raw(t, url).ExecContext(t.Context(), "CREATE UNIQUE INDEX once ON usage (upstream)")
+		must(t, err, s.AddUsage(t.Context(), []usage.Record{recordAt(now)}))
+		if err := s.AddUsage(t.Context(), []usage.Record{recordAt(now)}); !errors.Is(err, usage.ErrRefused) {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.AddUsage(ctx, []usage.Record{recordAt(now)}); err == nil || errors.Is(err, usage.ErrRefused) {
+			t.Error(err)
+		}
+		_, err = raw(t, url).ExecContext(t.Context(), "DROP TABLE usage")
+		must(t, err)
+		if err := s.AddUsage(t.Context(), []usage.Record{recordAt(now)}); err == nil || errors.Is(err, usage.ErrRefused) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestOldUsageIsForgotten(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		t.Helper()
@@ -186,6 +212,59 @@ func TestOldUsageIsForgotten(t *testing.T) {
 		forget(now.AddDate(1, 0, 0), time.Time{}) // another has done so just now
 		count(100, 32)
 	})
+}
+
+// A time far ahead, which an instance with a wrong clock has set, keeps nobody from deleting what is too old.
+func TestUpkeepAfterAWrongClock(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		s := open(t, url)
+		must(t, s.AddUsage(t.Context(), []usage.Record{recordAt(now)}), s.ForgetUsage(t.Context(), time.Time{}, time.Time{}, time.Now().AddDate(1, 0, 0)))
+		must(t, s.ForgetUsage(t.Context(), now.AddDate(0, 1, 0), now.AddDate(0, 1, 0), time.Now().Add(time.Hour)))
+		records, err := s.Records(t.Context(), everything, "", 1)
+		same(t, "records", 0, len(records), err)
+		_, ofMonth, err := store.Seed{Store: s}.Used(t.Context(), "key:k", now)
+		same(t, "tokens of the month", 0, ofMonth, err)
+	})
+}
+
+// What a quota is counted from is read without the many rows that users make.
+func TestSeedDoesNotReadTheSumsOfUsers(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		s := open(t, url)
+		first, second := recordAt(now), recordAt(now)
+		second.User, second.Model = "another", "another"
+		must(t, s.AddUsage(t.Context(), []usage.Record{first, second}), s.AddUsage(t.Context(), []usage.Record{second}))
+		_, err := raw(t, url).ExecContext(t.Context(), "DROP TABLE usage_daily")
+		must(t, err)
+		for _, scope := range []string{"key:k", "project:p", "organization:o"} {
+			day, month, err := store.Seed{Store: s}.Used(t.Context(), scope, now)
+			same(t, scope, [2]int64{8, 8}, [2]int64{day, month}, err)
+		}
+	})
+}
+
+// SQLite takes any word for a type, and two that are not parted for one of its own.
+func TestColumnsHaveTypes(t *testing.T) {
+	url := "sqlite://" + filepath.Join(t.TempDir(), "store.db")
+	open(t, url)
+	rows, err := raw(t, url).QueryContext(t.Context(), `SELECT m.name || '.' || c.name, c.type, c."notnull" OR c.pk > 0
+		FROM sqlite_schema AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' AND m.name LIKE 'usage%'`)
+	must(t, err)
+	defer func() { _ = rows.Close() }()
+	seen := 0
+	for ; rows.Next(); seen++ {
+		var column, kind string
+		var filled bool
+		must(t, rows.Scan(&column, &kind, &filled))
+		if !filled || !slices.Contains([]string{"integer", "text", "boolean"}, strings.ToLower(kind)) {
+			t.Errorf("%s is %q, never null: %t", column, kind, filled)
+		}
+	}
+	if must(t, rows.Err()); seen < 30 {
+		t.Errorf("%d columns", seen)
+	}
 }
 
 func TestSecretIsMadeOnce(t *testing.T) {

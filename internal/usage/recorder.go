@@ -2,15 +2,20 @@ package usage
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
+// ErrRefused is that a sink will never take some of the records that it was given, for what is in them.
+var ErrRefused = errors.New("a record is refused")
+
 // Sink is where records are kept.
 type Sink interface {
-	// AddUsage keeps records, but for those that it has already, by their ids. It keeps all of them or none.
+	// AddUsage keeps records, but for those that it has already, by their ids. It keeps all of them or none. The
+	// error is ErrRefused where another time would change nothing.
 	AddUsage(ctx context.Context, records []Record) error
 }
 
@@ -46,6 +51,7 @@ const (
 	fewest   = 8                      // where it is slow
 	most     = 16384                  // records in memory
 	complain = 30 * time.Second       // between two lines on records that are lost
+	remind   = time.Minute            // between two lines on a sink that is away
 )
 
 // Recorder keeps records in batches, by one goroutine. What the sink does not take in time goes to the spool,
@@ -67,6 +73,7 @@ type Recorder struct {
 	piece  int       // records that the sink is given at one time; from here on all belongs to the goroutine
 	away   bool      // whether it took nothing the last time
 	retry  time.Time // when the sink is tried again
+	toldAt time.Time // when the log was told that it is away
 	cause  error     // why the spool failed since
 	said   int64     // how many lost records were told of
 	saidAt time.Time
@@ -135,13 +142,28 @@ func (r *Recorder) SpoolSize() int64 { return r.size.Load() }
 // Close keeps what there is, in the sink or else in the spool. It empties the spool too, as far as that takes
 // no longer than limit.
 func (r *Recorder) Close(limit time.Duration) error {
+	r.finish(limit)
+	<-r.ended
+	return r.options.Spool.Close()
+}
+
+// Hurry is for a process that is about to end whatever happens: it keeps what waits in the sink or else in the spool,
+// which it leaves as it is, and returns when that is done, or after limit.
+func (r *Recorder) Hurry(limit time.Duration) {
+	r.finish(0)
+	select {
+	case <-r.ended:
+	case <-time.After(limit):
+	}
+}
+
+// finish takes no record any more, and has the spool emptied as far as there is time.
+func (r *Recorder) finish(limit time.Duration) {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
 	r.until.Store(time.Now().Add(limit).UnixNano())
 	r.wake()
-	<-r.ended
-	return r.options.Spool.Close()
 }
 
 func (r *Recorder) wake() {

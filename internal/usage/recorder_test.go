@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type shelf struct {
 	order  []string
 	calls  int
 	broken error
+	never  string // the id of a record that it refuses
 	hangs  bool
 	each   time.Duration // that it takes for a record
 }
@@ -46,6 +48,9 @@ func (s *shelf) AddUsage(ctx context.Context, records []Record) error {
 	}
 	if broken != nil {
 		return broken
+	}
+	if slices.ContainsFunc(records, func(r Record) bool { return r.ID == s.never }) {
+		return fmt.Errorf("%w: out of range", ErrRefused)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

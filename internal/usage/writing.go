@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -49,23 +50,53 @@ func (r *Recorder) write(ctx context.Context, records []Record, last bool) bool 
 		return false
 	}
 	began := time.Now()
-	err := r.options.Sink.AddUsage(ctx, records)
+	refused, err := r.hand(ctx, records)
 	switch {
 	case err != nil:
 		r.piece = max(fewest, r.piece/4)
 	case time.Since(began) < patience/4:
 		r.piece = min(batch, 2*r.piece)
 	}
-	switch {
-	case err != nil && !r.away:
-		r.options.Logger.ErrorContext(ctx, "the store takes no usage; it is spooled", "cause", err)
-	case err == nil && r.away:
-		r.options.Logger.WarnContext(ctx, "the store takes usage again")
+	if err == nil { // else they come again
+		r.dropped.Add(refused)
 	}
+	r.tell(err)
 	if r.away = err != nil; r.away {
 		r.retry = time.Now().Add(again)
 	}
 	return !r.away
+}
+
+// hand gives records to the sink. Of those that it refuses it finds the one by halves that it will never take, and
+// sets it aside, for it would keep back all that come after it.
+func (r *Recorder) hand(ctx context.Context, records []Record) (refused int64, err error) {
+	err = r.options.Sink.AddUsage(ctx, records)
+	if !errors.Is(err, ErrRefused) {
+		return 0, err
+	}
+	if len(records) == 1 {
+		r.note("the store", err)
+		return 1, nil
+	}
+	for _, half := range [][]Record{records[:len(records)/2], records[len(records)/2:]} {
+		n, err := r.hand(ctx, half)
+		if err != nil {
+			return 0, err
+		}
+		refused += n
+	}
+	return refused, nil
+}
+
+// tell logs that the sink is away, at first and once in a while, and that it is back.
+func (r *Recorder) tell(err error) {
+	switch {
+	case err != nil && (!r.away || time.Since(r.toldAt) >= remind):
+		r.options.Logger.Error("the store takes no usage; it is spooled", "cause", err)
+		r.toldAt = time.Now()
+	case err == nil && r.away:
+		r.options.Logger.Warn("the store takes usage again")
+	}
 }
 
 func (r *Recorder) push(records []Record) {
@@ -92,6 +123,9 @@ func (r *Recorder) drainSome(closed bool) (more bool) { //nolint:revive // it is
 	until := time.Now().Add(patience)
 	if closed { // nobody waits any more
 		until = time.Unix(0, r.until.Load())
+	}
+	if !time.Now().Before(until) {
+		return false
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()

@@ -85,29 +85,31 @@ WHERE id > sqlc.arg(after) AND id < sqlc.arg(before)
 ORDER BY id
 LIMIT sqlc.arg(most);
 
--- name: TokensOfKey :one
-SELECT CAST(coalesce(sum(CASE WHEN day >= sqlc.arg(today) THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
-    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
-FROM usage_daily WHERE key_id = sqlc.arg(id) AND day >= sqlc.arg(month_begins);
+-- name: AddToScopes :exec
+INSERT INTO usage_scopes (scope, id, day, tokens)
+SELECT value->>'scope', value->>'id', CAST(value->>'day' AS bigint), CAST(value->>'tokens' AS bigint)
+FROM json_each(sqlc.arg(sums))
+WHERE true
+ORDER BY 1, 2, 3
+ON CONFLICT (scope, id, day) DO UPDATE SET tokens = usage_scopes.tokens + excluded.tokens;
 
--- name: TokensOfProject :one
-SELECT CAST(coalesce(sum(CASE WHEN day >= sqlc.arg(today) THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
-    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
-FROM usage_daily WHERE project_id = sqlc.arg(id) AND day >= sqlc.arg(month_begins);
-
--- name: TokensOfOrganization :one
-SELECT CAST(coalesce(sum(CASE WHEN day >= sqlc.arg(today) THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
-    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
-FROM usage_daily WHERE organization_id = sqlc.arg(id) AND day >= sqlc.arg(month_begins);
+-- name: TokensOf :one
+SELECT CAST(coalesce(sum(CASE WHEN day >= sqlc.arg(today) THEN tokens ELSE 0 END), 0) AS bigint) AS of_day,
+    CAST(coalesce(sum(tokens), 0) AS bigint) AS of_month
+FROM usage_scopes WHERE scope = sqlc.arg(scope) AND id = sqlc.arg(id) AND day >= sqlc.arg(month_begins);
 
 -- name: BeginUpkeep :execrows
-UPDATE usage_upkeep SET busy_until = sqlc.arg(until) WHERE busy_until <= sqlc.arg(now);
+UPDATE usage_upkeep SET busy_until = sqlc.arg(until)
+WHERE busy_until <= sqlc.arg(now) OR busy_until > sqlc.arg(too_late);
 
 -- name: DeleteRecords :execrows
 DELETE FROM usage WHERE id IN (SELECT old.id FROM usage AS old WHERE old.id < sqlc.arg(before) ORDER BY old.id LIMIT sqlc.arg(most));
 
 -- name: DeleteDay :execrows
 DELETE FROM usage_daily WHERE day = (SELECT min(old.day) FROM usage_daily AS old WHERE old.day < sqlc.arg(before));
+
+-- name: DeleteScopes :exec
+DELETE FROM usage_scopes WHERE day < sqlc.arg(before);
 
 -- name: AddSecret :exec
 INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING;

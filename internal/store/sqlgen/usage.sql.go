@@ -155,17 +155,33 @@ func (q *Queries) AddToDays(ctx context.Context, sums string) error {
 	return err
 }
 
+const addToScopes = `-- name: AddToScopes :exec
+INSERT INTO usage_scopes (scope, id, day, tokens)
+SELECT value->>'scope', value->>'id', CAST(value->>'day' AS bigint), CAST(value->>'tokens' AS bigint)
+FROM json_each($1)
+WHERE true
+ORDER BY 1, 2, 3
+ON CONFLICT (scope, id, day) DO UPDATE SET tokens = usage_scopes.tokens + excluded.tokens
+`
+
+func (q *Queries) AddToScopes(ctx context.Context, sums string) error {
+	_, err := q.db.ExecContext(ctx, addToScopes, sums)
+	return err
+}
+
 const beginUpkeep = `-- name: BeginUpkeep :execrows
-UPDATE usage_upkeep SET busy_until = $1 WHERE busy_until <= $2
+UPDATE usage_upkeep SET busy_until = $1
+WHERE busy_until <= $2 OR busy_until > $3
 `
 
 type BeginUpkeepParams struct {
-	Until int64
-	Now   int64
+	Until   int64
+	Now     int64
+	TooLate int64
 }
 
 func (q *Queries) BeginUpkeep(ctx context.Context, arg BeginUpkeepParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, beginUpkeep, arg.Until, arg.Now)
+	result, err := q.db.ExecContext(ctx, beginUpkeep, arg.Until, arg.Now, arg.TooLate)
 	if err != nil {
 		return 0, err
 	}
@@ -199,6 +215,15 @@ func (q *Queries) DeleteRecords(ctx context.Context, arg DeleteRecordsParams) (i
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const deleteScopes = `-- name: DeleteScopes :exec
+DELETE FROM usage_scopes WHERE day < $1
+`
+
+func (q *Queries) DeleteScopes(ctx context.Context, before int64) error {
+	_, err := q.db.ExecContext(ctx, deleteScopes, before)
+	return err
 }
 
 const records = `-- name: Records :many
@@ -398,74 +423,32 @@ func (q *Queries) SumDays(ctx context.Context, arg SumDaysParams) ([]SumDaysRow,
 	return items, nil
 }
 
-const tokensOfKey = `-- name: TokensOfKey :one
-SELECT CAST(coalesce(sum(CASE WHEN day >= $1 THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
-    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
-FROM usage_daily WHERE key_id = $2 AND day >= $3
+const tokensOf = `-- name: TokensOf :one
+SELECT CAST(coalesce(sum(CASE WHEN day >= $1 THEN tokens ELSE 0 END), 0) AS bigint) AS of_day,
+    CAST(coalesce(sum(tokens), 0) AS bigint) AS of_month
+FROM usage_scopes WHERE scope = $2 AND id = $3 AND day >= $4
 `
 
-type TokensOfKeyParams struct {
+type TokensOfParams struct {
 	Today       int64
+	Scope       string
 	ID          string
 	MonthBegins int64
 }
 
-type TokensOfKeyRow struct {
+type TokensOfRow struct {
 	OfDay   int64
 	OfMonth int64
 }
 
-func (q *Queries) TokensOfKey(ctx context.Context, arg TokensOfKeyParams) (TokensOfKeyRow, error) {
-	row := q.db.QueryRowContext(ctx, tokensOfKey, arg.Today, arg.ID, arg.MonthBegins)
-	var i TokensOfKeyRow
-	err := row.Scan(&i.OfDay, &i.OfMonth)
-	return i, err
-}
-
-const tokensOfOrganization = `-- name: TokensOfOrganization :one
-SELECT CAST(coalesce(sum(CASE WHEN day >= $1 THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
-    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
-FROM usage_daily WHERE organization_id = $2 AND day >= $3
-`
-
-type TokensOfOrganizationParams struct {
-	Today       int64
-	ID          string
-	MonthBegins int64
-}
-
-type TokensOfOrganizationRow struct {
-	OfDay   int64
-	OfMonth int64
-}
-
-func (q *Queries) TokensOfOrganization(ctx context.Context, arg TokensOfOrganizationParams) (TokensOfOrganizationRow, error) {
-	row := q.db.QueryRowContext(ctx, tokensOfOrganization, arg.Today, arg.ID, arg.MonthBegins)
-	var i TokensOfOrganizationRow
-	err := row.Scan(&i.OfDay, &i.OfMonth)
-	return i, err
-}
-
-const tokensOfProject = `-- name: TokensOfProject :one
-SELECT CAST(coalesce(sum(CASE WHEN day >= $1 THEN prompt_tokens + completion_tokens ELSE 0 END), 0) AS bigint) AS of_day,
-    CAST(coalesce(sum(prompt_tokens + completion_tokens), 0) AS bigint) AS of_month
-FROM usage_daily WHERE project_id = $2 AND day >= $3
-`
-
-type TokensOfProjectParams struct {
-	Today       int64
-	ID          string
-	MonthBegins int64
-}
-
-type TokensOfProjectRow struct {
-	OfDay   int64
-	OfMonth int64
-}
-
-func (q *Queries) TokensOfProject(ctx context.Context, arg TokensOfProjectParams) (TokensOfProjectRow, error) {
-	row := q.db.QueryRowContext(ctx, tokensOfProject, arg.Today, arg.ID, arg.MonthBegins)
-	var i TokensOfProjectRow
+func (q *Queries) TokensOf(ctx context.Context, arg TokensOfParams) (TokensOfRow, error) {
+	row := q.db.QueryRowContext(ctx, tokensOf,
+		arg.Today,
+		arg.Scope,
+		arg.ID,
+		arg.MonthBegins,
+	)
+	var i TokensOfRow
 	err := row.Scan(&i.OfDay, &i.OfMonth)
 	return i, err
 }

@@ -46,6 +46,16 @@ CREATE INDEX usage_daily_key ON usage_daily (key_id, day);
 CREATE INDEX usage_daily_project ON usage_daily (project_id, day);
 CREATE INDEX usage_daily_organization ON usage_daily (organization_id, day);
 
+-- The tokens of a day by what has a quota, whatever the models and the users: as few rows as there are days are
+-- read of a scope when it begins to be counted.
+CREATE TABLE usage_scopes (
+    scope  text   NOT NULL, -- organization, project or key
+    id     text   NOT NULL,
+    day    bigint NOT NULL,
+    tokens bigint NOT NULL,
+    PRIMARY KEY (scope, id, day)
+);
+
 -- Which instance deletes what is too old: the one that moves busy_until on.
 CREATE TABLE usage_upkeep (
     one        integer PRIMARY KEY CHECK (one = 1),

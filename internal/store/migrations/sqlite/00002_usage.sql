@@ -26,25 +26,35 @@ CREATE TABLE usage (
 
 -- The sums of all records of a day, also of those that are gone from usage.
 CREATE TABLE usage_daily (
-    day               integerNOT NULL,
-    organization_id   text   NOT NULL,
-    project_id        text   NOT NULL,
-    key_id            text   NOT NULL,
-    model             text   NOT NULL,
-    user_hash         text   NOT NULL,
-    requests          integerNOT NULL,
-    errors            integerNOT NULL,
-    cancelled         integerNOT NULL,
-    estimated         integerNOT NULL, -- requests whose tokens were
-    prompt_tokens     integerNOT NULL,
-    cached_tokens     integerNOT NULL,
-    completion_tokens integerNOT NULL,
-    reasoning_tokens  integerNOT NULL,
+    day               integer NOT NULL,
+    organization_id   text    NOT NULL,
+    project_id        text    NOT NULL,
+    key_id            text    NOT NULL,
+    model             text    NOT NULL,
+    user_hash         text    NOT NULL,
+    requests          integer NOT NULL,
+    errors            integer NOT NULL,
+    cancelled         integer NOT NULL,
+    estimated         integer NOT NULL, -- requests whose tokens were
+    prompt_tokens     integer NOT NULL,
+    cached_tokens     integer NOT NULL,
+    completion_tokens integer NOT NULL,
+    reasoning_tokens  integer NOT NULL,
     PRIMARY KEY (day, organization_id, project_id, key_id, model, user_hash)
 );
 CREATE INDEX usage_daily_key ON usage_daily (key_id, day);
 CREATE INDEX usage_daily_project ON usage_daily (project_id, day);
 CREATE INDEX usage_daily_organization ON usage_daily (organization_id, day);
+
+-- The tokens of a day by what has a quota, whatever the models and the users: as few rows as there are days are
+-- read of a scope when it begins to be counted.
+CREATE TABLE usage_scopes (
+    scope  text    NOT NULL, -- organization, project or key
+    id     text    NOT NULL,
+    day    integer NOT NULL,
+    tokens integer NOT NULL,
+    PRIMARY KEY (scope, id, day)
+);
 
 -- Which instance deletes what is too old: the one that moves busy_until on.
 CREATE TABLE usage_upkeep (
