@@ -23,6 +23,7 @@ import (
 // the log alone: a stream tells of it by an event of its own.
 func (s *Server) renderError(err error, c echo.Context) {
 	e, detail := s.describe(err, c)
+	s.countInvalid(err)
 	call := completion.CallOf(c.Request().Context())
 	call.ErrorCode = s.loggable(e.Code)
 	s.logCause(c, e)

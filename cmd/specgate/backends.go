@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -41,7 +42,7 @@ func newBackend(cfg config.Config, spec []byte, metrics *telemetry.Metrics, logg
 			return routing.Sole{Name: name, Completer: u.profiled(profile.Options{}), Lister: u, Expose: cfg.Upstream.Expose}, all.free, nil
 		}
 	}
-	router := newRouter(cfg, all, logger)
+	router := newRouter(cfg, all, metrics, logger)
 	return router, func() {
 		router.Close()
 		all.free()
@@ -113,6 +114,8 @@ func guards(cfg config.Config, name string, metrics *telemetry.Metrics, logger *
 		MaxQueue:      b.MaxQueue,
 		QueueTimeout:  b.QueueTimeout,
 		Attempted:     func(outcome string) { metrics.Attempted(name, outcome) },
+		Waited:        func(d time.Duration) { metrics.Waited(name, d) },
+		Tried:         func(verdict string) { metrics.Tried(name, verdict) },
 		Logger:        logger,
 	}
 	if len(cfg.Models) > 0 {
@@ -149,7 +152,7 @@ func schemasOf(doc *openapi3.T) (s schemas, err error) {
 }
 
 // newRouter sends each model to its targets.
-func newRouter(cfg config.Config, all upstreams, logger *slog.Logger) *routing.Router {
+func newRouter(cfg config.Config, all upstreams, metrics *telemetry.Metrics, logger *slog.Logger) *routing.Router {
 	models := map[string][]routing.Target{}
 	for name, m := range cfg.Models {
 		o := profile.Options{Model: name, Pass: m.Unsupported == "pass"}
@@ -163,5 +166,7 @@ func newRouter(cfg config.Config, all upstreams, logger *slog.Logger) *routing.R
 			})
 		}
 	}
-	return routing.New(routing.Options{Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose, Logger: logger})
+	return routing.New(routing.Options{
+		Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose, Logger: logger, Retried: metrics.Retried,
+	})
 }

@@ -19,15 +19,16 @@ import (
 // gateway is what a process runs.
 type gateway struct {
 	*server.Server
-	backend handlers.Backend
-	ends    []func() // end what the parts hold, the last first
+	backend  handlers.Backend
+	registry *prometheus.Registry
+	ends     []func() // end what the parts hold, the last first
 }
 
 // newGateway puts the server, the handlers and the backend together.
 func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	metrics, err := telemetry.NewMetrics(registry)
+	metrics, err := newMetrics(registry, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -37,12 +38,12 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 		Limits:     serverLimits(cfg),
 		H2C:        cfg.H2C,
 		Shutdown:   server.Shutdown(cfg.Shutdown),
-		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}), // which has exemplars
 	}
 	if err := readFiles(cfg, &o); err != nil {
 		return nil, err
 	}
-	g := &gateway{}
+	g := &gateway{registry: registry}
 	if err := g.assemble(cfg, o, metrics); err != nil {
 		g.free()
 		return nil, err
@@ -89,18 +90,21 @@ func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *telemet
 		return err
 	}
 	g.hold(free)
-	backend, err := g.metered(cfg, kept, &o, metrics)
+	m, err := g.newMeter(cfg, kept, &o, metrics)
 	if err != nil {
 		return err
 	}
-	o.API = &handlers.API{Backend: backend, Keepalive: cfg.Stream.Keepalive}
-	g.Server, err = server.New(o)
-	return err
+	o.API = &handlers.API{Backend: m.Before(g.backend), Keepalive: cfg.Stream.Keepalive}
+	if g.Server, err = server.New(o); err != nil {
+		return err
+	}
+	return metrics.WatchServer(g.Server, m.Streams)
 }
 
-// metered is the backend with what counts and records its use in front of it, where anything does.
-func (g *gateway) metered(cfg config.Config, kept *store.Store, o *server.Options, metrics *telemetry.Metrics) (handlers.Backend, error) {
-	var mo meter.Options
+// newMeter makes what stands in front of the backend: it counts and records use where that is to be, and notes for the
+// metrics what answers tell of it. The server is handed it where it has to do with requests that come to no backend.
+func (g *gateway) newMeter(cfg config.Config, kept *store.Store, o *server.Options, metrics *telemetry.Metrics) (*meter.Meter, error) {
+	mo := meter.Options{Refused: metrics.Refused}
 	if cfg.Recorded() {
 		recorder, free, err := newRecorder(cfg, kept, metrics, o.Logger)
 		if err != nil {
@@ -117,15 +121,14 @@ func (g *gateway) metered(cfg config.Config, kept *store.Store, o *server.Option
 		g.hold(free)
 		mo.Limiter = limiter
 	}
-	if mo == (meter.Options{}) {
-		return g.backend, nil
-	}
 	m := meter.New(mo)
-	o.Meter = m
+	if mo.Limiter != nil {
+		o.Meter = m
+	}
 	if mo.Recorder != nil {
 		o.Usage = m
 	}
-	return m.Before(g.backend), nil
+	return m, nil
 }
 
 // hold has something ended with the gateway, before all that was held before.

@@ -27,6 +27,7 @@ type Call struct {
 	UserAgent   string
 	Traceparent string // the caller's trace context, as it came; may be empty
 	Tracestate  string
+	TraceID     string    // of that context, 32 hexadecimal digits; empty where there is none
 	Principal   Principal // nil until authenticated
 
 	Own *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil

@@ -43,7 +43,7 @@ func noun(k limits.Kind) string {
 	}
 }
 
-// scopeOf is what a scope is of: key, project or organization.
+// scopeOf is what a scope is of: key, project, organization, or token.
 func scopeOf(id string) string {
 	of, _, _ := strings.Cut(id, ":")
 	return of
