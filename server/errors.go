@@ -25,7 +25,7 @@ func (s *Server) renderError(err error, c echo.Context) {
 	e, detail := s.describe(err, c)
 	s.countInvalid(err)
 	call := completion.CallOf(c.Request().Context())
-	call.ErrorCode = s.loggable(e.Code)
+	call.Failed, call.ErrorCode = true, s.loggable(e.Code)
 	s.logCause(c, e)
 	if c.Response().Committed || e.Status == apierror.StatusClientClosed {
 		return

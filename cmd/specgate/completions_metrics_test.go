@@ -31,11 +31,11 @@ func TestMetricsOfCompletions(t *testing.T) {
 		fakebackend.Events(fakebackend.Data(chunk("a")), fakebackend.Data(chunk("b")), fakebackend.Data(chunk("c")), fakebackend.Data(usage), fakebackend.Data("[DONE]")),
 		fakebackend.JSON(500, `{"error":{"message":"no"}}`),
 	)
-	g := startBefore(t, several{"a": backend}, `models: {m: {targets: [{upstream: a}]}, "x-*": {targets: [{upstream: a}]}}`+"\n", map[string]string{"a": ", kind: vllm"})
+	g := startBefore(t, several{"a": backend}, `models: {m: {targets: [{upstream: a}]}, "x-*": {targets: [{upstream: a}]}}`+"\nhealth: {interval: 0s}\n", map[string]string{"a": ", kind: vllm"})
 	for _, body := range []string{
 		plainBody, `{"model":"x-1","prompt":"x"}`,
 		`{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true}}`,
-		`{"model":"m","prompt":"x","n":2}`, `{"model":"nobodys","prompt":"x"}`, `{"model":"m","prompt":"x","made_up":1,"n":"two"}`,
+		`{"model":"m","prompt":"x","n":2}`, `{"model":"nobodys","prompt":"x"}`, `{"model":"m","prompt":"x","made_up":1,"made_up":2}`,
 	} {
 		g.send("POST", completions, body)
 	}
@@ -43,12 +43,12 @@ func TestMetricsOfCompletions(t *testing.T) {
 	for metric, want := range map[string]string{
 		labelled("gen_ai_server_request_duration_count", "vllm", "m", fmt.Sprintf(error, "")):                        "2",
 		labelled("gen_ai_server_request_duration_count", "vllm", "x-*", fmt.Sprintf(error, "")):                      "1",
-		labelled("gen_ai_server_request_duration_count", "vllm", "m", fmt.Sprintf(error, "upstream_error")):          "1",
+		labelled("gen_ai_server_request_duration_count", "vllm", "m", fmt.Sprintf(error, "other")):                   "1",
 		labelled("gen_ai_server_request_duration_count", "specgate", "other", fmt.Sprintf(error, "model_not_found")): "1",
 		labelled("gen_ai_server_time_to_first_token_count", "vllm", "m", ""):                                         "1",
 		labelled("gen_ai_server_time_per_output_token_count", "vllm", "m", ""):                                       "1",
 		`specgate_open_streams`: "0", `specgate_inflight_requests`: "0",
-		`specgate_validation_errors_total{field="other",type="extra_forbidden"}`: "1",
+		`specgate_validation_errors_total{field="other",type="duplicate_key"}`: "1",
 	} {
 		g.mustCount(metric, want)
 	}

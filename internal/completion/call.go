@@ -36,7 +36,8 @@ type Call struct {
 	Model     string   // what was asked for, once known
 	Upstream  string   // the name of the backend that was asked last, once one was
 	Attempts  int      // how often a backend was asked
-	ErrorCode string   // the code of the error that was answered, if one was
+	Failed    bool     // whether it ended in an error, if only for the caller having left
+	ErrorCode string   // the code of that error, if it has one
 	Fault     string   // the name of the fault that was injected, if one was
 
 	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited

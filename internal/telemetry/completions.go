@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,13 +52,13 @@ func (c completions) all() []prometheus.Collector {
 func (m *Metrics) Completion(call *completion.Call, took time.Duration) {
 	by, model := m.provider(call.Upstream), m.model(call.Model)
 	x := exemplar(call)
-	observe(m.completions.duration.WithLabelValues(operation, by, model, call.ErrorCode), took.Seconds(), x)
+	observe(m.completions.duration.WithLabelValues(operation, by, model, errorType(call)), took.Seconds(), x)
 	used := call.Tokens
 	if used.Reported {
 		observe(m.completions.tokens.WithLabelValues(operation, by, model, "input"), float64(used.Prompt), x)
 		observe(m.completions.tokens.WithLabelValues(operation, by, model, "output"), float64(used.Completion), x)
 	}
-	if call.FirstToken.IsZero() || call.ErrorCode != "" {
+	if call.FirstToken.IsZero() || call.Failed {
 		return
 	}
 	first := call.FirstToken.Sub(call.Began)
@@ -66,6 +67,13 @@ func (m *Metrics) Completion(call *completion.Call, took time.Duration) {
 		each := (took - first).Seconds() / float64(used.Completion-1)
 		observe(m.completions.eachToken.WithLabelValues(operation, by, model), each, x)
 	}
+}
+
+func errorType(call *completion.Call) string {
+	if call.Failed {
+		return cmp.Or(call.ErrorCode, Other)
+	}
+	return ""
 }
 
 func (m *Metrics) model(asked string) string {
