@@ -55,7 +55,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a server is made of; all are needed but TLS, Meter, Usage, Operations and Faults.
+// Options are what a server is made of; all are needed but TLS, Meter, Usage, Faults and the last three.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -70,6 +70,8 @@ type Options struct {
 	Shutdown   Shutdown
 	Faults     Faults       // what goes wrong on purpose; nil for nothing
 	Operations http.Handler // what the operations listener serves beside the health checks; may be nil
+	OpsToken   string       // that it asks for, as a bearer's; empty for none
+	Parts      func() any   // what /readyz of the operations listener tells of each part, as JSON; may be nil
 }
 
 // Server is a gateway. It serves once.

@@ -6,13 +6,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/meter"
 	"github.com/specgate/specgate/internal/store"
-	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/server"
 )
 
@@ -38,7 +36,9 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 		Limits:     serverLimits(cfg),
 		H2C:        cfg.H2C,
 		Shutdown:   server.Shutdown(cfg.Shutdown),
-		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}), // which has exemplars
+		Operations: operations(cfg.Ops, registry),
+		OpsToken:   cfg.Ops.Token.Reveal(),
+		Parts:      metrics.Parts,
 	}
 	if err := readFiles(cfg, &o); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func serverLimits(cfg config.Config) server.Limits {
 
 // assemble adds what answers, who may ask, how much, and what is kept of it. On an error, what is there by then
 // has to be freed.
-func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *telemetry.Metrics) error {
+func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *instruments) error {
 	kept, free, err := openStore(cfg, o.Logger)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *telemet
 
 // newMeter makes what stands in front of the backend: it counts and records use where that is to be, and notes for the
 // metrics what answers tell of it. The server is handed it where it has to do with requests that come to no backend.
-func (g *gateway) newMeter(cfg config.Config, kept *store.Store, o *server.Options, metrics *telemetry.Metrics) (*meter.Meter, error) {
+func (g *gateway) newMeter(cfg config.Config, kept *store.Store, o *server.Options, metrics *instruments) (*meter.Meter, error) {
 	mo := meter.Options{Refused: metrics.Refused}
 	if cfg.Recorded() {
 		recorder, free, err := newRecorder(cfg, kept, metrics, o.Logger)

@@ -13,16 +13,17 @@ import (
 )
 
 // newMetrics makes the instruments, with the models and the upstreams of the settings for labels.
-func newMetrics(registry prometheus.Registerer, cfg config.Config) (*telemetry.Metrics, error) {
+func newMetrics(registry prometheus.Registerer, cfg config.Config) (*instruments, error) {
 	kinds := map[string]string{}
 	for name, b := range cfg.Upstreams {
 		kinds[name] = b.Kind
 	}
-	return telemetry.NewMetrics(registry, telemetry.Options{
+	metrics, err := telemetry.NewMetrics(registry, telemetry.Options{
 		Version: buildVersion(),
 		Models:  routing.NewNames(modelNames(cfg)).Of,
 		Kinds:   kinds,
 	})
+	return &instruments{Metrics: metrics, upstreams: map[string]func() string{}}, err
 }
 
 // modelNames are the ids and patterns that models are called by. Where one upstream gets them all, the settings

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/completion"
@@ -102,6 +104,20 @@ func (g *Guard) Full() bool { return g.places.full() }
 
 // Circuit is 0 where the circuit is closed, 1 where it is half open, 2 where it is open.
 func (g *Guard) Circuit() int { return g.circuit.state() }
+
+// State is what is known of the backend, in a word or two: ok, unhealthy, circuit open, circuit half-open.
+func (g *Guard) State() string {
+	switch g.circuit.state() {
+	case int(gobreaker.StateOpen):
+		return "circuit open"
+	case int(gobreaker.StateHalfOpen):
+		return "circuit half-open"
+	}
+	if g.ill.Load() {
+		return "unhealthy"
+	}
+	return "ok"
+}
 
 // InFlight is how many requests the backend has, and Queued how many wait for it.
 func (g *Guard) InFlight() int { return int(g.places.inFlight.Load()) }
