@@ -76,3 +76,28 @@ func TestExemplars(t *testing.T) {
 		t.Errorf("no trace in\n%s", line)
 	}
 }
+
+// A failure has its line, with where it came from; that of a stream which had begun says what broke.
+func TestLinesOfFailures(t *testing.T) {
+	t.Parallel()
+	begun := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" +
+		fakebackend.Data(`{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{"text":"a","index":0,"logprobs":null,"finish_reason":null}]}`)
+	g := startWith(t, "", fakebackend.Reset(""), fakebackend.Reset(begun))
+	for _, test := range []struct{ body, what, status string }{
+		{plainBody, `"msg":"request failed"`, `"status":502`},
+		{`{"model":"m","prompt":"x","stream":true}`, `"msg":"answer broke off"`, `"status":200`},
+	} {
+		g.complete(test.body)
+		line := ""
+		for l := range strings.Lines(g.log.String()) {
+			if strings.Contains(l, `"level":"ERROR"`) {
+				line = l
+			}
+		}
+		for _, part := range []string{test.what, test.status, `"model":"m"`, `"upstream":"default"`, `"cause":`} {
+			if !strings.Contains(line, part) {
+				t.Errorf("no %s in %s", part, line)
+			}
+		}
+	}
+}
