@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/guard"
+	"github.com/specgate/specgate/internal/routing"
 )
 
 // described is what a description prints of itself: its name, its constant labels and its variable ones.
@@ -78,6 +80,11 @@ func TestMetricsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, value := range slices.Concat(guard.Outcomes(), guard.Verdicts(), routing.Retries()) {
+		if !strings.Contains(string(text), "`"+value+"`") {
+			t.Errorf("the value %s is not there", value)
+		}
 	}
 	documented := map[string]string{}
 	for _, found := range row.FindAllStringSubmatch(string(text), -1) {
