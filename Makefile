@@ -173,6 +173,10 @@ test-deploy: build lint-chart ## Run the container's tree, and hold chart, compo
 	cd deploy/check && $(GO) mod tidy -diff && $(GO) vet ./... && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 ./...
 	.ci/hadolint deploy/container/Dockerfile
 
+.PHONY: test-alerts
+test-alerts: ## Have promtool check the alerts and the dashboard, and run the alerts' tests (needs Debian or promtool)
+	.ci/alerts
+
 lint-chart: $(BIN)/helm-$(HELM) ## Lint the Helm chart
 	$< lint --strict --quiet deploy/helm/specgate
 

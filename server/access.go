@@ -50,6 +50,9 @@ func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// routeCompletions is the route of the operation that completions names.
+const routeCompletions = "/v1/completions"
+
 // record counts and logs a request, and returns the status that it did so under.
 func (s *Server) record(c echo.Context, err error, took time.Duration) (status int) {
 	route := c.Path()
@@ -62,6 +65,9 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	}
 	call := completion.CallOf(c.Request().Context())
 	s.options.Metrics.Request(route, status, call.ErrorCode)
+	if route == routeCompletions && c.Request().Method == http.MethodPost {
+		s.options.Metrics.Completion(call, took)
+	}
 	level := slog.LevelInfo
 	if isPage(route) {
 		level = slog.LevelDebug
@@ -83,6 +89,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("upstream", call.Upstream),
 		slog.Int("attempts", call.Attempts),
+		slog.String("trace_id", call.TraceID),
 		faultOf(call),
 	)
 	_ = s.options.Logger.Handler().Handle(ctx, line) // a log that cannot be written has nobody to tell

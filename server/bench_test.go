@@ -96,7 +96,9 @@ func benchServer(tb testing.TB) http.Handler {
 
 type uncounted struct{}
 
-func (uncounted) Request(string, int, string) {}
+func (uncounted) Request(string, int, string)                {}
+func (uncounted) Completion(*completion.Call, time.Duration) {}
+func (uncounted) Invalid(string, string)                     {}
 
 // relay sends a body on and reads the answer, by net/http, but for the network.
 func relay(ctx context.Context, body []byte) ([]byte, error) {

@@ -361,7 +361,9 @@ func TestCallerWhoDoesNotRead(t *testing.T) {
 
 func TestPages(t *testing.T) {
 	r := start(t, func(o *server.Options) {
-		o.Operations = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "operations") })
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "operations") })
+		o.Operations = mux
 	})
 	if got := r.send("GET", "/openapi.yaml", "", noToken); got.body != string(gen.Spec) {
 		t.Error("/openapi.yaml is not the file")

@@ -23,8 +23,9 @@ import (
 // the log alone: a stream tells of it by an event of its own.
 func (s *Server) renderError(err error, c echo.Context) {
 	e, detail := s.describe(err, c)
+	s.countInvalid(err)
 	call := completion.CallOf(c.Request().Context())
-	call.ErrorCode = s.loggable(e.Code)
+	call.Failed, call.ErrorCode = true, s.loggable(e.Code)
 	s.logCause(c, e)
 	if c.Response().Committed || e.Status == apierror.StatusClientClosed {
 		return
@@ -152,16 +153,24 @@ func (s *Server) loggable(code string) string {
 }
 
 // logCause leaves a line on what went wrong here or behind us; a caller's own faults are in the
-// access log alone.
+// access log alone. An answer that has begun has the status that it began with: what broke is the rest of it.
 func (s *Server) logCause(c echo.Context, e *apierror.Error) {
 	if e.Status < http.StatusInternalServerError || e.Cause == nil {
 		return
 	}
+	what, status := "request failed", e.Status
+	if c.Response().Committed {
+		what, status = "answer broke off", c.Response().Status
+	}
 	ctx := c.Request().Context()
-	s.options.Logger.LogAttrs(ctx, slog.LevelError, "request failed",
-		slog.String("id", completion.CallOf(ctx).ID),
-		slog.Int("status", e.Status),
+	call := completion.CallOf(ctx)
+	s.options.Logger.LogAttrs(ctx, slog.LevelError, what,
+		slog.String("id", call.ID),
+		slog.String("trace_id", call.TraceID),
+		slog.Int("status", status),
 		slog.String("code", s.loggable(e.Code)),
+		slog.String("model", call.Model),
+		slog.String("upstream", call.Upstream),
 		slog.String("cause", e.Cause.Error()),
 	)
 }

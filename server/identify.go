@@ -46,6 +46,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 			Traceparent: first(r.Header, headerTraceparent),
 			Tracestate:  strings.Join(r.Header[headerTracestate], ","), // it may come in several lines
 		}
+		call.TraceID = traceID(call.Traceparent)
 		h := c.Response().Header()
 		h[headerRequestID] = []string{call.ID}
 		if s.draining.Load() {
@@ -67,6 +68,26 @@ func requestID(h http.Header) string {
 	binary.NativeEndian.PutUint64(random[8:], rand.Uint64()) //nolint:gosec // see above
 	id := make([]byte, 0, len(idPrefix)+2*len(random))
 	return string(hex.AppendEncode(append(id, idPrefix...), random[:]))
+}
+
+// traceID is that of a trace context: 00, the trace and its parent, 32 and 16 hexadecimal digits, and two of flags.
+// Later versions may have more behind them. It is empty for anything else, and for a trace of zeros.
+func traceID(traceparent string) string {
+	const version, id, parent = 3, 32, 16
+	const length = version + id + 1 + parent + 1 + 2
+	if len(traceparent) < length || traceparent[2] != '-' || traceparent[version+id] != '-' || traceparent[length-3] != '-' {
+		return ""
+	}
+	trace := traceparent[version : version+id]
+	for _, part := range []string{traceparent[:2], trace, traceparent[version+id+1 : length-3], traceparent[length-2 : length]} {
+		if strings.Trim(part, "0123456789abcdef") != "" {
+			return ""
+		}
+	}
+	if strings.Trim(trace, "0") == "" || traceparent[:2] == "ff" {
+		return ""
+	}
+	return trace
 }
 
 func sane(id string) bool {

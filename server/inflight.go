@@ -31,3 +31,9 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
+
+// InFlight is how many requests of callers who are known run at present.
+func (s *Server) InFlight() int { return int(s.flight.requests.Load()) }
+
+// BodyBytes is how much of bodies is held at present.
+func (s *Server) BodyBytes() int { return int(s.flight.bytes.Load()) }

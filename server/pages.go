@@ -19,7 +19,6 @@ const (
 	pageSpecJSON   = "/openapi.json"
 	pageDocs       = "/docs"
 	pagePlayground = "/playground"
-	pageMetrics    = "/metrics" // on the operations listener alone
 )
 
 func isPage(route string) bool {
@@ -84,16 +83,22 @@ func (m *missing) Write(p []byte) (int, error) {
 
 type status struct {
 	Status string `json:"status"`
+	Parts  any    `json:"parts,omitempty"`
 }
 
 // healthy says that the process answers.
-func (s *Server) healthy(c echo.Context) error { return c.JSON(http.StatusOK, status{"ok"}) }
+func (s *Server) healthy(c echo.Context) error { return c.JSON(http.StatusOK, status{Status: "ok"}) }
 
-// ready says whether new requests should be sent here. What the backends do has no part in it: with
-// every instance unready, nobody could be told what is wrong.
+// ready says whether new requests should be sent here. What the backends, the store and what counts limits do has
+// no part in it: with every instance unready, nobody could be told what is wrong. Operators are told of them.
 func (s *Server) ready(c echo.Context) error {
-	if s.draining.Load() {
-		return c.JSON(http.StatusServiceUnavailable, status{"shutting down"})
+	told := status{Status: "ok"}
+	if s.options.Parts != nil && c.Request().Context().Value(toOperators{}) != nil {
+		told.Parts = s.options.Parts()
 	}
-	return c.JSON(http.StatusOK, status{"ok"})
+	if s.draining.Load() {
+		told.Status = "shutting down"
+		return c.JSON(http.StatusServiceUnavailable, told)
+	}
+	return c.JSON(http.StatusOK, told)
 }

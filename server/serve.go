@@ -61,17 +61,6 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 	}
 }
 
-// operations is what the operations listener serves.
-func (s *Server) operations() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(pageHealth, s)
-	mux.Handle(pageReady, s)
-	if s.options.Operations != nil {
-		mux.Handle("GET "+pageMetrics, s.options.Operations)
-	}
-	return mux
-}
-
 // drain ends the front in order: not ready, but still taking requests; then no new ones; then what
 // still runs is cancelled, and told so.
 func (s *Server) drain(ctx context.Context, front *http.Server) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/auth"
+	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/contract"
 )
 
@@ -30,6 +31,11 @@ type Authenticator interface {
 // Metrics counts requests.
 type Metrics interface {
 	Request(route string, status int, code string)
+	// Completion observes a request for a completion that is over, by what its call has been told.
+	Completion(call *completion.Call, took time.Duration)
+	// Invalid counts one thing that was wrong with a request: a field of the contract, body for the whole of it,
+	// or other for what the contract does not have; and which of the contract's types of errors it is.
+	Invalid(field, kind string)
 }
 
 // Limits bounds what callers may cost. None may be zero.
@@ -49,7 +55,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a server is made of; all are needed but TLS, Meter, Usage, Operations and Faults.
+// Options are what a server is made of; all are needed but TLS, Meter, Usage, Faults and the last three.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -64,6 +70,8 @@ type Options struct {
 	Shutdown   Shutdown
 	Faults     Faults       // what goes wrong on purpose; nil for nothing
 	Operations http.Handler // what the operations listener serves beside the health checks; may be nil
+	OpsToken   string       // that it asks for, as a bearer's; empty for none
+	Parts      func() any   // what /readyz of the operations listener tells of each part, as JSON; may be nil
 }
 
 // Server is a gateway. It serves once.
@@ -72,6 +80,7 @@ type Server struct {
 	echo     *echo.Echo
 	flight   inflight
 	codes    map[string]bool // of errors, that the log may name
+	fields   map[string]bool // of requests, that metrics may name
 	draining atomic.Bool
 	told     atomic.Int64    // when the log had last why keys cannot be checked; nanoseconds since 1970
 	base     context.Context // of every request; its cause says why the server ended them
@@ -91,7 +100,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.codes = codesOf(doc)
+	s.codes, s.fields = codesOf(doc), namesOf(doc)
 	if err := s.addPages(doc, o.Spec); err != nil {
 		return nil, err
 	}

@@ -70,6 +70,14 @@ func (c *counts) Request(route string, status int, _ string) {
 	c.seen[fmt.Sprintf("%s %d", route, status)]++
 }
 
+func (c *counts) Completion(*completion.Call, time.Duration) {}
+
+func (c *counts) Invalid(field, kind string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[field+" "+kind]++
+}
+
 // lines is a log that can be read while it is written.
 type lines struct {
 	mu  sync.Mutex
@@ -208,4 +216,24 @@ func (r *running) dial() *net.TCPConn {
 		r.t.Fatal(err)
 	}
 	return conn.(*net.TCPConn)
+}
+
+func TestTraceID(t *testing.T) {
+	const id = "0af7651916cd43dd8448eb211c80319c"
+	for header, want := range map[string]string{
+		"00-" + id + "-b7ad6b7169203331-01":                      id,
+		"cc-" + id + "-b7ad6b7169203331-01-later":                id,
+		"ff-" + id + "-b7ad6b7169203331-01":                      "",
+		"00-" + strings.Repeat("0", 32) + "-b7ad6b7169203331-01": "",
+		"00-" + strings.Repeat("A", 32) + "-b7ad6b7169203331-01": "",
+		"00-" + id + "-b7ad6b716920333-01":                       "",
+		"00-" + id[:31] + "\"-b7ad6b7169203331-01":               "",
+		"": "",
+	} {
+		r := start(t, nil)
+		r.send("GET", "/nowhere", "", "traceparent: "+header)
+		if got := r.log.String(); !strings.Contains(got, `"trace_id":"`+want+`"`) {
+			t.Errorf("%s: %s", header, got)
+		}
+	}
 }

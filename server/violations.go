@@ -59,3 +59,62 @@ func fieldOf(err error) string {
 	}
 	return ""
 }
+
+// The names of what is wrong with no field of the contract.
+const (
+	fieldBody  = "body"
+	fieldOther = "other"
+)
+
+// namesOf are the fields of requests that the contract has, as ofField names them.
+func namesOf(doc *openapi3.T) map[string]bool {
+	names := map[string]bool{fieldBody: true}
+	for _, item := range doc.Paths.Map() {
+		for _, operation := range item.Operations() {
+			for _, p := range operation.Parameters {
+				names[p.Value.In+"."+strings.ToLower(p.Value.Name)] = true
+			}
+			if operation.RequestBody == nil {
+				continue
+			}
+			for _, content := range operation.RequestBody.Value.Content {
+				for name := range content.Schema.Value.Properties {
+					names[name] = true
+				}
+			}
+		}
+	}
+	return names
+}
+
+// countInvalid counts all that a request was refused for as one that breaks the contract.
+func (s *Server) countInvalid(err error) {
+	var invalid *contract.Invalid
+	if !errors.As(err, &invalid) {
+		return
+	}
+	for _, v := range invalid.Violations {
+		field := nameOfField(v.Loc)
+		if !s.fields[field] {
+			field = fieldOther
+		}
+		s.options.Metrics.Invalid(field, s.loggable(v.Type))
+	}
+}
+
+// nameOfField is the field of a place: model for [body model], header.openai-project for a header, body for an
+// offset or for all of it.
+func nameOfField(loc []any) string {
+	if len(loc) < 2 {
+		return fieldBody
+	}
+	name, ok := loc[1].(string)
+	switch {
+	case !ok:
+		return fieldBody
+	case loc[0] != fieldBody:
+		return fmt.Sprint(loc[0], ".", name)
+	default:
+		return name
+	}
+}

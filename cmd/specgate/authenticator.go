@@ -11,12 +11,11 @@ import (
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/keys"
 	"github.com/specgate/specgate/internal/store"
-	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/server"
 )
 
 // newAuthenticator is who decides who may call, in the way that auth.mode says. forget ends what it holds.
-func newAuthenticator(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
+func newAuthenticator(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
 	switch cfg.Auth.Mode {
 	case config.AuthKeys:
 		return newManagedKeys(keys.Options{Source: kept, Logger: logger}, metrics)
@@ -49,7 +48,7 @@ func openStore(cfg config.Config, logger *slog.Logger) (kept *store.Store, close
 }
 
 // newManagedKeys are those of a source, with metrics of how that answers.
-func newManagedKeys(o keys.Options, metrics *telemetry.Metrics) (who server.Authenticator, forget func(), err error) {
+func newManagedKeys(o keys.Options, metrics *instruments) (who server.Authenticator, forget func(), err error) {
 	looked, err := metrics.CountLookUps()
 	if err != nil {
 		return nil, nil, err

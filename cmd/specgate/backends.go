@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -16,13 +17,12 @@ import (
 	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/profile"
 	"github.com/specgate/specgate/internal/routing"
-	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/internal/upstream"
 )
 
 // newBackend is what the configuration puts behind the gateway: targets by model, or one upstream for
 // all of them, or the embedded model. free ends what it holds, and waits for it.
-func newBackend(cfg config.Config, spec []byte, metrics *telemetry.Metrics, logger *slog.Logger) (backend handlers.Backend, free func(), err error) {
+func newBackend(cfg config.Config, spec []byte, metrics *instruments, logger *slog.Logger) (backend handlers.Backend, free func(), err error) {
 	if len(cfg.Upstreams) == 0 {
 		model, err := localmodel.New(buildVersion())
 		return routing.Sole{Name: localmodel.Name, Completer: model, Lister: model, Expose: cfg.Upstream.Expose}, func() {}, err
@@ -41,7 +41,7 @@ func newBackend(cfg config.Config, spec []byte, metrics *telemetry.Metrics, logg
 			return routing.Sole{Name: name, Completer: u.profiled(profile.Options{}), Lister: u, Expose: cfg.Upstream.Expose}, all.free, nil
 		}
 	}
-	router := newRouter(cfg, all, logger)
+	router := newRouter(cfg, all, metrics, logger)
 	return router, func() {
 		router.Close()
 		all.free()
@@ -73,7 +73,7 @@ func (all upstreams) free() {
 }
 
 // newUpstreams makes the upstreams that can get requests. On an error, those that were made must be freed.
-func newUpstreams(cfg config.Config, s schemas, metrics *telemetry.Metrics, logger *slog.Logger) (upstreams, error) {
+func newUpstreams(cfg config.Config, s schemas, metrics *instruments, logger *slog.Logger) (upstreams, error) {
 	all := upstreams{}
 	used := cfg.Targeted()
 	for name, b := range cfg.Upstreams {
@@ -105,7 +105,7 @@ func newUpstreams(cfg config.Config, s schemas, metrics *telemetry.Metrics, logg
 
 // guards is how an upstream is guarded. One that gets every request, whatever happens, is neither given
 // up nor asked whether it is well.
-func guards(cfg config.Config, name string, metrics *telemetry.Metrics, logger *slog.Logger) guard.Options {
+func guards(cfg config.Config, name string, metrics *instruments, logger *slog.Logger) guard.Options {
 	b := cfg.Upstreams[name]
 	o := guard.Options{
 		Name:          name,
@@ -113,6 +113,8 @@ func guards(cfg config.Config, name string, metrics *telemetry.Metrics, logger *
 		MaxQueue:      b.MaxQueue,
 		QueueTimeout:  b.QueueTimeout,
 		Attempted:     func(outcome string) { metrics.Attempted(name, outcome) },
+		Waited:        func(d time.Duration) { metrics.Waited(name, d) },
+		Tried:         func(verdict string) { metrics.Tried(name, verdict) },
 		Logger:        logger,
 	}
 	if len(cfg.Models) > 0 {
@@ -149,7 +151,7 @@ func schemasOf(doc *openapi3.T) (s schemas, err error) {
 }
 
 // newRouter sends each model to its targets.
-func newRouter(cfg config.Config, all upstreams, logger *slog.Logger) *routing.Router {
+func newRouter(cfg config.Config, all upstreams, metrics *instruments, logger *slog.Logger) *routing.Router {
 	models := map[string][]routing.Target{}
 	for name, m := range cfg.Models {
 		o := profile.Options{Model: name, Pass: m.Unsupported == "pass"}
@@ -163,5 +165,7 @@ func newRouter(cfg config.Config, all upstreams, logger *slog.Logger) *routing.R
 			})
 		}
 	}
-	return routing.New(routing.Options{Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose, Logger: logger})
+	return routing.New(routing.Options{
+		Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose, Logger: logger, Retried: metrics.Retried,
+	})
 }

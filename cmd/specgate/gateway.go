@@ -6,29 +6,28 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/meter"
 	"github.com/specgate/specgate/internal/store"
-	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/server"
 )
 
 // gateway is what a process runs.
 type gateway struct {
 	*server.Server
-	backend handlers.Backend
-	hurry   func()   // keeps what would be lost by an end at once
-	ends    []func() // end what the parts hold, the last first
+	backend  handlers.Backend
+	registry *prometheus.Registry
+	hurry    func()   // keeps what would be lost by an end at once
+	ends     []func() // end what the parts hold, the last first
 }
 
 // newGateway puts the server, the handlers and the backend together.
 func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	metrics, err := telemetry.NewMetrics(registry)
+	metrics, err := newMetrics(registry, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +37,14 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 		Limits:     serverLimits(cfg),
 		H2C:        cfg.H2C,
 		Shutdown:   server.Shutdown(cfg.Shutdown),
-		Operations: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Operations: operations(cfg.Ops, registry),
+		OpsToken:   cfg.Ops.Token.Reveal(),
+		Parts:      metrics.Parts,
 	}
 	if err := readFiles(cfg, &o); err != nil {
 		return nil, err
 	}
-	g := &gateway{hurry: func() {}}
+	g := &gateway{registry: registry, hurry: func() {}}
 	if err := g.assemble(cfg, o, metrics); err != nil {
 		g.free()
 		return nil, err
@@ -76,7 +77,7 @@ func serverLimits(cfg config.Config) server.Limits {
 
 // assemble adds what answers, who may ask, how much, and what is kept of it. On an error, what is there by then
 // has to be freed.
-func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *telemetry.Metrics) error {
+func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *instruments) error {
 	kept, free, err := openStore(cfg, o.Logger)
 	if err != nil {
 		return err
@@ -90,18 +91,21 @@ func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *telemet
 		return err
 	}
 	g.hold(free)
-	backend, err := g.metered(cfg, kept, &o, metrics)
+	m, err := g.newMeter(cfg, kept, &o, metrics)
 	if err != nil {
 		return err
 	}
-	o.API = &handlers.API{Backend: backend, Keepalive: cfg.Stream.Keepalive}
-	g.Server, err = server.New(o)
-	return err
+	o.API = &handlers.API{Backend: m.Before(g.backend), Keepalive: cfg.Stream.Keepalive}
+	if g.Server, err = server.New(o); err != nil {
+		return err
+	}
+	return metrics.WatchServer(g.Server, m.Streams)
 }
 
-// metered is the backend with what counts and records its use in front of it, where anything does.
-func (g *gateway) metered(cfg config.Config, kept *store.Store, o *server.Options, metrics *telemetry.Metrics) (handlers.Backend, error) {
-	var mo meter.Options
+// newMeter makes what stands in front of the backend: it counts and records use where that is to be, and notes for the
+// metrics what answers tell of it. The server is handed it where it has to do with requests that come to no backend.
+func (g *gateway) newMeter(cfg config.Config, kept *store.Store, o *server.Options, metrics *instruments) (*meter.Meter, error) {
+	mo := meter.Options{Refused: metrics.Refused}
 	if cfg.Recorded() {
 		recorder, free, err := newRecorder(cfg, kept, metrics, o.Logger)
 		if err != nil {
@@ -119,15 +123,14 @@ func (g *gateway) metered(cfg config.Config, kept *store.Store, o *server.Option
 		g.hold(free)
 		mo.Limiter = limiter
 	}
-	if mo == (meter.Options{}) {
-		return g.backend, nil
-	}
 	m := meter.New(mo)
-	o.Meter = m
+	if mo.Limiter != nil {
+		o.Meter = m
+	}
 	if mo.Recorder != nil {
 		o.Usage = m
 	}
-	return m.Before(g.backend), nil
+	return m, nil
 }
 
 // hold has something ended with the gateway, before all that was held before.

@@ -11,11 +11,10 @@ import (
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/limits"
 	"github.com/specgate/specgate/internal/store"
-	"github.com/specgate/specgate/internal/telemetry"
 )
 
 // newLimiter holds callers to their limits, and counts what they use in memory or in Redis. free ends it.
-func newLimiter(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
+func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
 	l, err = openLimiter(cfg, seed(cfg, kept), metrics, logger)
 	return l, func() {
 		if err := l.Close(); err != nil {
@@ -32,7 +31,7 @@ func seed(cfg config.Config, kept *store.Store) limits.Seed {
 	return store.Seed{Store: kept}
 }
 
-func openLimiter(cfg config.Config, s limits.Seed, metrics *telemetry.Metrics, logger *slog.Logger) (limits.Limiter, error) {
+func openLimiter(cfg config.Config, s limits.Seed, metrics *instruments, logger *slog.Logger) (limits.Limiter, error) {
 	memory := limits.NewMemory(s)
 	if cfg.Limits.Redis() == "" {
 		return memory, nil

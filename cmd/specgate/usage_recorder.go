@@ -15,7 +15,6 @@ import (
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/store"
-	"github.com/specgate/specgate/internal/telemetry"
 	"github.com/specgate/specgate/internal/usage"
 )
 
@@ -26,7 +25,7 @@ const lastRecords = 5 * time.Second
 const hurriedRecords = 1500 * time.Millisecond
 
 // newRecorder keeps records of usage in the store, and deletes old ones. free writes what waits.
-func newRecorder(cfg config.Config, kept *store.Store, metrics *telemetry.Metrics, logger *slog.Logger) (r *usage.Recorder, free func(), err error) {
+func newRecorder(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (r *usage.Recorder, free func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	secret, err := kept.UsageSecret(ctx)

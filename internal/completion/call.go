@@ -27,6 +27,7 @@ type Call struct {
 	UserAgent   string
 	Traceparent string // the caller's trace context, as it came; may be empty
 	Tracestate  string
+	TraceID     string    // of that context, 32 hexadecimal digits; empty where there is none
 	Principal   Principal // nil until authenticated
 
 	Own *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
@@ -35,7 +36,8 @@ type Call struct {
 	Model     string   // what was asked for, once known
 	Upstream  string   // the name of the backend that was asked last, once one was
 	Attempts  int      // how often a backend was asked
-	ErrorCode string   // the code of the error that was answered, if one was
+	Failed    bool     // whether it ended in an error, if only for the caller having left
+	ErrorCode string   // the code of that error, if it has one
 	Fault     string   // the name of the fault that was injected, if one was
 
 	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited

@@ -10,11 +10,34 @@ import (
 
 func (k *checks) addresses(c Config) {
 	okay := k.address("listen", c.Listen)
-	if c.OpsListen != "" && k.address("ops_listen", c.OpsListen) && okay && collide(c.Listen, c.OpsListen) {
+	ops := c.OpsListen != "" && k.address("ops_listen", c.OpsListen)
+	if ops {
+		k.operations(c)
+	}
+	if ops && okay && collide(c.Listen, c.OpsListen) {
 		k.add("ops_listen", "takes the port of listen (%s): give it another, or make it empty to turn it off", c.Listen)
 	}
 	if okay && !loopback(c.Listen) && c.Auth.Mode != AuthKeys && c.Auth.Mode != AuthPassthrough && len(c.Auth.Tokens) == 0 {
 		k.add("listen", "is %s, which others can reach, and there is no token: set SPECGATE_API_KEY or auth.tokens, or listen on 127.0.0.1", c.Listen)
+	}
+}
+
+// operations keeps what tells of the gateway away from those who may only call it.
+func (k *checks) operations(c Config) {
+	if !c.Ops.Token.IsZero() {
+		if !headerSafe.MatchString(c.Ops.Token.Reveal()) {
+			k.add("ops.token", "holds a space or a character beyond ASCII, which no client can send in a header")
+		}
+		return
+	}
+	if loopback(c.OpsListen) {
+		return
+	}
+	if !c.Ops.Open {
+		k.add("ops_listen", "is %s, which others can reach: set SPECGATE_OPS_TOKEN or ops.token, listen on 127.0.0.1, or set ops.open to true where the network keeps others away", c.OpsListen)
+	}
+	if c.Ops.Pprof {
+		k.add("ops.pprof", "is set, and others can reach ops_listen (%s): set SPECGATE_OPS_TOKEN or ops.token, or listen on 127.0.0.1", c.OpsListen)
 	}
 }
 

@@ -65,10 +65,11 @@ func DefaultTarget() Target { return Target{Weight: 1, Priority: 1} }
 // values that are allowed, and doc what the published pages say.
 type Config struct {
 	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token, or another auth.mode."`
-	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener (/metrics, /healthz, /readyz), which asks for no token, as host:port. Empty turns it off."`
+	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener (/metrics, /healthz, /readyz), as host:port. Any address but loopback needs ops.token, or ops.open. Empty turns it off."`
 
 	H2C bool `yaml:"h2c" env:"SPECGATE_H2C" doc:"Serves HTTP/2 without TLS as well, to clients that begin with it (prior knowledge), such as a proxy on the same machine. With TLS, HTTP/2 is always there."`
 
+	Ops       Ops                `yaml:"ops" doc:"The operations listener, which has the address ops_listen."`
 	TLS       TLS                `yaml:"tls" doc:"TLS for clients (docs/tls.md). The operations listener never has it."`
 	Contract  Contract           `yaml:"contract" doc:"What this deployment has otherwise than the published contract."`
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
@@ -90,6 +91,13 @@ type Config struct {
 	Notices []string `yaml:"-"`
 	// Origins says, by setting, where a value comes from that is not the default. Load fills it.
 	Origins map[string]string `yaml:"-"`
+}
+
+// Ops is what the operations listener shows, and to whom.
+type Ops struct {
+	Token Secret `yaml:"token" env:"SPECGATE_OPS_TOKEN" doc:"The bearer token that it asks for, but for /healthz and /readyz. Empty asks for none."`
+	Open  bool   `yaml:"open" env:"SPECGATE_OPS_OPEN" doc:"Lets it be on an address that others can reach without a token, where the network keeps them away."`
+	Pprof bool   `yaml:"pprof" env:"SPECGATE_OPS_PPROF" doc:"Serves the profiles of the Go runtime under /debug/pprof/. On an address that others can reach it needs ops.token."`
 }
 
 // TLS is what clients are shown; nothing where no file is set.

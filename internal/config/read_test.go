@@ -20,6 +20,7 @@ const (
 // decidedHere are the settings that nobody outside this package reads, each with what it does all the same.
 var decidedHere = map[string]string{
 	"Config.Store":   "StoreURL is it, or its default",
+	"Ops.Open":       "Validate lets ops_listen be where others can reach it where it is true",
 	"Faults.Allow":   "Validate lets faults.file be used where it is true",
 	"Limits.Backend": "Redis is its address, where it has one",
 	"Usage.Records":  "Recorded says what comes of it",

@@ -48,6 +48,10 @@ func TestValidateAccepts(t *testing.T) {
 		"another loopback":    func(c *config.Config) { c.Listen = "127.1.2.3:8420" },
 		"open with a token":   func(c *config.Config) { c.Listen, c.Auth.Tokens = ":8420", []config.Token{token("a")} },
 		"ports of the system": func(c *config.Config) { c.Listen, c.OpsListen = "127.0.0.1:0", "127.0.0.1:0" },
+		"operations, open":    func(c *config.Config) { c.OpsListen, c.Ops.Open = ":8421", true },
+		"operations, token": func(c *config.Config) {
+			c.OpsListen, c.Ops = ":8421", config.Ops{Token: config.NewSecret("secret"), Pprof: true}
+		},
 		"no operations":       func(c *config.Config) { c.OpsListen = "" },
 		"same port elsewhere": func(c *config.Config) { c.OpsListen = "127.0.0.2:8420" },
 		"a digest":            func(c *config.Config) { c.Auth.Tokens = []config.Token{{SHA256: config.NewSecret(testDigest)}} },
@@ -88,7 +92,10 @@ func TestValidateRefuses(t *testing.T) {
 		{"IPv6 without a token", func(c *config.Config) { c.Listen = "[::]:8420" }, "listen is [::]:8420" + open},
 		{"no port", func(c *config.Config) { c.OpsListen = "127.0.0.1" }, `ops_listen is "127.0.0.1": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address`},
 		{"port too large", func(c *config.Config) { c.Listen = "127.0.0.1:65536" }, `listen is "127.0.0.1:65536": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address`},
-		{"one port twice", func(c *config.Config) { c.OpsListen = ":8420" }, "ops_listen takes the port of listen (127.0.0.1:8420): give it another, or make it empty to turn it off"},
+		{"one port twice", func(c *config.Config) { c.OpsListen, c.Ops.Open = ":8420", true }, "ops_listen takes the port of listen (127.0.0.1:8420): give it another, or make it empty to turn it off"},
+		{"operations for everybody", func(c *config.Config) { c.OpsListen = ":8421" }, "ops_listen is :8421, which others can reach: set SPECGATE_OPS_TOKEN or ops.token, listen on 127.0.0.1, or set ops.open to true where the network keeps others away"},
+		{"profiles for everybody", func(c *config.Config) { c.OpsListen, c.Ops.Open, c.Ops.Pprof = ":8421", true, true }, "ops.pprof is set, and others can reach ops_listen (:8421): set SPECGATE_OPS_TOKEN or ops.token, or listen on 127.0.0.1"},
+		{"a token that cannot be sent", func(c *config.Config) { c.Ops.Token = config.NewSecret("a b") }, "ops.token holds a space or a character beyond ASCII, which no client can send in a header"},
 		{"a certificate without its key", func(c *config.Config) { c.TLS.CertFile = "tls.crt" }, "tls.key_file is missing: give the file with the key of tls.cert_file"},
 		{"a key without its certificate", func(c *config.Config) { c.TLS.KeyFile = "tls.key" }, "tls.cert_file is missing: give the file with the certificate of tls.key_file"},
 		{"an old TLS", func(c *config.Config) { c.TLS.MinVersion = "1.1" }, `tls.min_version is "1.1": it must be 1.2 or 1.3`},

@@ -9,6 +9,7 @@ import (
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/auth"
+	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/conformance"
 	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/routing"
@@ -29,7 +30,9 @@ func newSuite(tb testing.TB) *conformance.Suite {
 
 type noMetrics struct{}
 
-func (noMetrics) Request(string, int, string) {}
+func (noMetrics) Request(string, int, string)                {}
+func (noMetrics) Completion(*completion.Call, time.Duration) {}
+func (noMetrics) Invalid(string, string)                     {}
 
 // newSpecgate is the gateway on its own model.
 func newSpecgate(tb testing.TB) http.Handler {

@@ -35,12 +35,16 @@ var (
 
 func (v verdict) err() error { return [...]error{nil, errFaulty, errSilent}[v] }
 
+// Verdicts lists what Options.Tried is called with: the backend works, or it does not, or nothing can be said.
+func Verdicts() []string { return []string{"sound", "faulty", "silent"} }
+
 // breaker is a circuit breaker in which a request counts when it ends, and not when it began: one that
 // fails after minutes would lie before any window.
 type breaker struct {
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}] // nil where there is none
 	until   atomic.Pointer[time.Time]                  // when an open circuit is half open
 	open    time.Duration                              // how long a trial is waited for, too
+	tried   func(verdict string)
 
 	mu     sync.Mutex
 	trial  *trial // the request that a half-open circuit waits for; nil where it may have one
@@ -64,7 +68,7 @@ const maxDoublings = 8
 const buckets = 10
 
 func newBreaker(o Options) *breaker {
-	b := &breaker{open: o.Breaker.Open}
+	b := &breaker{open: o.Breaker.Open, tried: o.Tried}
 	if o.Breaker.Failures <= 0 {
 		return b
 	}
@@ -168,6 +172,7 @@ func (b *breaker) settle(t *trial, v verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	close(t.over)
+	b.tried(Verdicts()[v])
 	if b.trial == t {
 		b.trial = nil
 	}

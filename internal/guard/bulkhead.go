@@ -26,12 +26,13 @@ type bulkhead struct {
 	most     int64
 	maxQueue int64
 	patience time.Duration
+	waited   func(time.Duration)
 
 	inFlight, queued atomic.Int64
 }
 
 func newBulkhead(o Options) *bulkhead {
-	b := &bulkhead{name: o.Name, most: int64(o.MaxConcurrent), maxQueue: int64(o.MaxQueue), patience: o.QueueTimeout}
+	b := &bulkhead{name: o.Name, most: int64(o.MaxConcurrent), maxQueue: int64(o.MaxQueue), patience: o.QueueTimeout, waited: o.Waited}
 	if b.most > 0 {
 		b.places = semaphore.NewWeighted(b.most)
 	}
@@ -79,6 +80,7 @@ func (b *bulkhead) queue(ctx context.Context) error {
 		return apierror.Busy(afterFull)
 	}
 	defer b.queued.Add(-1)
+	defer func(from time.Time) { b.waited(time.Since(from)) }(time.Now())
 	waiting := ctx
 	if b.patience > 0 {
 		var cancel context.CancelFunc

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/completion"
@@ -35,9 +37,13 @@ type Options struct {
 	Breaker       Breaker
 	Health        Health
 
-	// Attempted is called once for each request, when it is over, with one of Outcomes. It may be nil,
-	// and is called from many goroutines at once.
+	// These are called from many goroutines at once, and may be nil. Attempted is called once for each request,
+	// when it is over, with one of Outcomes; Waited for each that had to wait in the queue, with how long,
+	// whether it got a place or not; Tried for each trial of a half-open circuit that is over, with one of
+	// Verdicts.
 	Attempted func(outcome string)
+	Waited    func(d time.Duration)
+	Tried     func(verdict string)
 	Logger    *slog.Logger // for what changes; nil for nobody
 }
 
@@ -48,15 +54,22 @@ type Guard struct {
 	places  *bulkhead
 	circuit *breaker
 
-	ill     atomic.Bool
-	end     context.CancelFunc // ends the probes
-	probing sync.WaitGroup
+	ill      atomic.Bool
+	entering atomic.Int64       // requests, and parts of them, that have not been let in or refused
+	end      context.CancelFunc // ends the probes
+	probing  sync.WaitGroup
 }
 
 // New returns a guard, and begins to ask the backend whether it is well where o says so. Close ends it.
 func New(backend Backend, o Options) *Guard {
 	if o.Attempted == nil {
 		o.Attempted = func(string) {}
+	}
+	if o.Waited == nil {
+		o.Waited = func(time.Duration) {}
+	}
+	if o.Tried == nil {
+		o.Tried = func(string) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -92,11 +105,28 @@ func (g *Guard) Full() bool { return g.places.full() }
 // Circuit is 0 where the circuit is closed, 1 where it is half open, 2 where it is open.
 func (g *Guard) Circuit() int { return g.circuit.state() }
 
+// State is what is known of the backend, in a word or two: ok, unhealthy, circuit open, circuit half-open.
+func (g *Guard) State() string {
+	switch g.circuit.state() {
+	case int(gobreaker.StateOpen):
+		return "circuit open"
+	case int(gobreaker.StateHalfOpen):
+		return "circuit half-open"
+	}
+	if g.ill.Load() {
+		return "unhealthy"
+	}
+	return "ok"
+}
+
 // InFlight is how many requests the backend has, and Queued how many wait for it.
 func (g *Guard) InFlight() int { return int(g.places.inFlight.Load()) }
 
 // Queued is how many requests wait for the backend.
 func (g *Guard) Queued() int { return int(g.places.queued.Load()) }
+
+// Parts is how many parts of requests that were split wait for a place that others of them have, or wait for.
+func (g *Guard) Parts() int { return max(0, int(g.entering.Load()-g.places.queued.Load())) }
 
 // Models lists the models of the backend. Nothing holds it back: it costs the backend little.
 func (g *Guard) Models(ctx context.Context) (gen.ModelList, error) { return g.backend.Models(ctx) }
@@ -142,6 +172,8 @@ func (g *Guard) ask(ctx context.Context, req *completion.Request, work *completi
 // enter waits for a place, and asks the circuit last, which may have opened meanwhile. Of a request that was
 // split, one part tries a half-open circuit, and the others wait for what it finds.
 func (g *Guard) enter(ctx context.Context, work *completion.Work) (*pass, error) {
+	g.entering.Add(1)
+	defer g.entering.Add(-1)
 	work.Entering.Lock()
 	defer work.Entering.Unlock()
 	if work.Trial != nil {

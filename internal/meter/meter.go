@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/apierror"
@@ -20,17 +21,34 @@ type Limited interface {
 	Scopes() []limits.Scope
 }
 
-// Options say what is counted. One of the two has to be set, or there is nothing to do.
+// Options say what is counted. Where neither a Limiter nor a Recorder is set, calls are told what answers say
+// by themselves, and no more.
 type Options struct {
 	Limiter  limits.Limiter // nil where nothing is limited
 	Recorder Recorder       // nil where nothing is recorded; else the usage of every completion is read
+
+	// Refused is called for each request that a limit refuses, with whose it is (key, project, organization, token) and
+	// what of (requests, tokens, parallel, day_tokens, month_tokens). It may be nil, and is called from many
+	// goroutines at once.
+	Refused func(scope, kind string)
 }
 
 // Meter counts. It may be used by many goroutines at once.
-type Meter struct{ options Options }
+type Meter struct {
+	options Options
+	streams atomic.Int64
+}
 
 // New returns a meter.
-func New(o Options) *Meter { return &Meter{options: o} }
+func New(o Options) *Meter {
+	if o.Refused == nil {
+		o.Refused = func(string, string) {}
+	}
+	return &Meter{options: o}
+}
+
+// Streams is how many streams are open at present.
+func (m *Meter) Streams() int { return int(m.streams.Load()) }
 
 // Limited reports whether any limit holds for a call.
 func (m *Meter) Limited(call *completion.Call) bool { return m.scopes(call) != nil }
@@ -79,7 +97,8 @@ func (m *Meter) take(ctx context.Context, call *completion.Call, scopes []limits
 		Requests: completion.Left(grant.Status.Requests),
 		Tokens:   completion.Left(grant.Status.Tokens),
 	}
-	if grant.Refused != nil {
+	if r := grant.Refused; r != nil {
+		m.options.Refused(scopeOf(r.Scope), kindOf(r.Kind))
 		return nil, refusal(*grant.Refused, call.Estimate)
 	}
 	return grant, nil
@@ -107,7 +126,11 @@ func (b metered) Complete(ctx context.Context, req *completion.Request) (*comple
 		return nil, err
 	}
 	if j == nil {
-		return b.Backend.Complete(ctx, req)
+		answer, err := b.Backend.Complete(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		return b.meter.pass(completion.CallOf(ctx), answer), nil
 	}
 	handed := false
 	defer func() {
@@ -126,6 +149,7 @@ func (b metered) Complete(ctx context.Context, req *completion.Request) (*comple
 		j.end(j.ofError(err))
 		return nil, err
 	case answer.Stream != nil:
+		b.meter.streams.Add(1)
 		wrapped := *answer
 		wrapped.Stream = &stream{Stream: answer.Stream, job: j, hides: asked != req}
 		return &wrapped, nil

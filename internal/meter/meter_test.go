@@ -2,9 +2,11 @@ package meter
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/specgate/specgate/gen"
@@ -183,7 +185,8 @@ func read(t *testing.T, s completion.Stream, most int) {
 	}
 }
 
-// With a recorder, usage is read of those who have no limits; without it, nothing stands in the way of theirs.
+// With a recorder, the usage of those who have no limits is asked for; without it, what they send goes on as it is,
+// and what their answers tell anyway is noted.
 func TestCallersWithoutLimits(t *testing.T) {
 	t.Parallel()
 	for _, everyone := range []bool{false, true} {
@@ -203,13 +206,67 @@ func TestCallersWithoutLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, bare := answer.Stream.(*chunks); bare == everyone || (got == req) == everyone {
-			t.Errorf("everyone %v: %T, %s", everyone, answer.Stream, got.Body)
+		if (got == req) == everyone || m.Streams() != 1 {
+			t.Errorf("everyone %v: %s, %d streams", everyone, got.Body, m.Streams())
 		}
 		read(t, answer.Stream, -1)
-		if call.Tokens.Reported != everyone || call.FirstToken.IsZero() == everyone || call.Limits.Asked || m.Limited(call) {
-			t.Errorf("everyone %v: %+v", everyone, call)
+		if !call.Tokens.Reported || call.FirstToken.IsZero() || call.Limits.Asked || m.Limited(call) || m.Streams() != 0 {
+			t.Errorf("everyone %v: %+v, %d streams", everyone, call, m.Streams())
 		}
+	}
+}
+
+// The usage of an answer that nobody counts is found at its end, and nowhere else.
+func TestUsageNearEnd(t *testing.T) {
+	t.Parallel()
+	const usage = `"usage":{"prompt_tokens":4,"completion_tokens":9}`
+	for name, test := range map[string]struct {
+		body string
+		want int64
+	}{
+		"last":          {`{"choices":[{"text":"a"}],` + usage + `}`, 13},
+		"alone":         {` {` + usage + "} \n", 13},
+		"before others": {`{"choices":[],` + usage + `,"id":"\"}{","timings":{"a":[1]}}`, 13},
+		"long before":   {`{"choices":[{"text":"` + strings.Repeat("a", 4000) + `"}],` + usage + `}`, 13},
+		"at the front":  {`{` + usage + `,"choices":[{"text":"` + strings.Repeat("a", 4000) + `"}]}`, 0},
+		"in a text":     {`{"choices":[{"text":"\"usage\":{\"prompt_tokens\":4}"}]}`, 0},
+		"as a text":     {`{"choices":[],"object":"usage"}`, 0},
+		"deeper":        {`{"choices":[],"x":{` + usage + `}}`, 0},
+		"null":          {`{"choices":[],"usage":null}`, 0},
+		"none":          {`{"choices":[]}`, 0},
+		"nothing":       {"", 0},
+	} {
+		if used, ok := usageNearEnd([]byte(test.body)); used.Total() != test.want || ok != (test.want > 0) {
+			t.Errorf("%s: %+v, %v", name, used, ok)
+		}
+	}
+}
+
+func FuzzUsageNearEnd(f *testing.F) {
+	f.Add([]byte(tally))
+	f.Add([]byte(`{"a":"\"usage","usage":["usage",{"usage":0}]}`))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		if !json.Valid(doc) {
+			return
+		}
+		if used, _ := usageNearEnd(doc); used.Total() < 0 {
+			t.Errorf("%+v", used)
+		}
+	})
+}
+
+func BenchmarkUsage(b *testing.B) {
+	body := []byte(`{"id":"c","choices":[{"text":"` + strings.Repeat("word ", 20000) + `","index":0,"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":4,"completion_tokens":9,"total_tokens":13}}`)
+	for name, in := range map[string]func([]byte) (completion.Tokens, bool){"all": usageIn, "end": usageNearEnd} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if _, ok := in(body); !ok {
+					b.Fatal("no usage")
+				}
+			}
+		})
 	}
 }
 

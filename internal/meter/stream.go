@@ -18,6 +18,7 @@ type stream struct {
 	used      completion.Tokens
 	whole     bool  // whether used is the backend's last word: nothing was generated after it that counts
 	generated int64 // tokens so far, estimated
+	closed    bool
 }
 
 var (
@@ -38,7 +39,11 @@ func (s *stream) Next() ([]byte, error) {
 			}
 			return nil, err
 		}
-		if !s.job.reads || s.read(chunk) {
+		if !s.job.reads {
+			s.note()
+			return chunk, nil
+		}
+		if s.read(chunk) {
 			return chunk, nil
 		}
 	}
@@ -51,6 +56,10 @@ func (s *stream) BeforeWait(f func()) bool { return completion.BeforeWait(s.Stre
 func (s *stream) Close() error {
 	err := s.Stream.Close()
 	s.settle()
+	if !s.closed {
+		s.closed = true
+		s.job.meter.streams.Add(-1)
+	}
 	return err
 }
 
@@ -81,11 +90,16 @@ func (s *stream) read(chunk []byte) bool {
 		}
 	}
 	s.whole = false
+	s.note()
+	s.generated += textTokens(chunk)
+	return true
+}
+
+// note notes when the first chunk came.
+func (s *stream) note() {
 	if s.job.call.FirstToken.IsZero() {
 		s.job.call.FirstToken = time.Now()
 	}
-	s.generated += textTokens(chunk)
-	return true
 }
 
 // isUsage reports whether a chunk holds no choice: it is there for its usage.

@@ -52,7 +52,20 @@ type Options struct {
 	Expose bool // whether callers are told which upstream answered, and how often one was asked
 
 	Logger *slog.Logger // for what no caller is told; nil for nobody
+
+	// Retried is called with one of Retries for each request that is sent to a backend once more, and for each that
+	// would have been, had the budget allowed it. It may be nil, and is called from many goroutines at once.
+	Retried func(result string)
 }
+
+// What can become of a retry.
+const (
+	RetrySent     = "sent"
+	RetryWithheld = "withheld" // for the budget
+)
+
+// Retries lists what Options.Retried is called with.
+func Retries() []string { return []string{RetrySent, RetryWithheld} }
 
 // Router sends each request to a target of its model. It may be used by many goroutines at once.
 type Router struct {
@@ -60,6 +73,7 @@ type Router struct {
 	retry   Retry
 	budget  budget
 	catalog catalog
+	retried func(result string)
 	expose  bool
 }
 
@@ -68,8 +82,13 @@ func New(o Options) *Router {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Retried == nil {
+		o.Retried = func(string) {}
+	}
 	t := newTable(o.Models)
-	return &Router{table: t, retry: o.Retry, budget: budget{share: o.Retry.Budget}, catalog: newCatalog(t, o.Logger), expose: o.Expose}
+	return &Router{
+		table: t, retry: o.Retry, budget: budget{share: o.Retry.Budget}, catalog: newCatalog(t, o.Logger), retried: o.Retried, expose: o.Expose,
+	}
 }
 
 // Close ends the router's own questions to backends, and waits for them.

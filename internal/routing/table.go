@@ -2,6 +2,7 @@ package routing
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -70,4 +71,24 @@ func match(pattern, s string) bool {
 		s = s[at+len(part):]
 	}
 	return strings.HasSuffix(s, parts[last])
+}
+
+// Names are the ids and patterns of models. They may be used by many goroutines at once.
+type Names struct{ table table }
+
+// NewNames returns those that are given.
+func NewNames(all iter.Seq[string]) Names {
+	models := map[string][]Target{}
+	for name := range all {
+		models[name] = nil
+	}
+	return Names{newTable(models)}
+}
+
+// Of is the id or the pattern that a model goes by; empty where there is none.
+func (n Names) Of(model string) string {
+	if r := n.table.find(model); r != nil {
+		return r.name
+	}
+	return ""
 }

@@ -79,7 +79,9 @@ func (t *trip) ask(ctx context.Context, i int, work *completion.Work) (*completi
 	answer, err := target.Completer.Complete(ctx, req)
 	if work.Sent.Load() > 0 {
 		t.call.Upstream = target.Upstream.Name()
-		t.call.Attempts++
+		if t.call.Attempts++; t.call.Attempts > 1 {
+			t.router.retried(RetrySent)
+		}
 		t.unspent = nil
 	}
 	switch {
@@ -124,6 +126,7 @@ func (t *trip) again(ctx context.Context, i int, err error, work *completion.Wor
 	}
 	var ok bool
 	if t.unspent, ok = t.router.budget.retry(); !ok {
+		t.router.retried(RetryWithheld)
 		return -1
 	}
 	if other >= 0 {

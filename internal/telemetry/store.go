@@ -1,17 +1,12 @@
 package telemetry
 
-import (
-	"fmt"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "fmt"
 
 // CountLookUps registers the counter of look-ups of keys. What it returns counts one by how it ended.
 func (m *Metrics) CountLookUps() (looked func(result string), err error) {
-	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "specgate_key_lookups_total",
-		Help: "Look-ups of keys that were not remembered, by result: found, unknown, away where the store did not answer, busy where too many ids that were never seen are looked up.",
-	}, []string{"result"})
+	lookups := counter("specgate_key_lookups_total",
+		"Look-ups of keys that were not remembered, by result: found, unknown, away where the store did not answer, busy where too many ids that were never seen are looked up.",
+		"result")
 	if err := m.registry.Register(lookups); err != nil {
 		return nil, fmt.Errorf("register metrics of keys: %w", err)
 	}
@@ -20,12 +15,8 @@ func (m *Metrics) CountLookUps() (looked func(result string), err error) {
 
 // WatchStore registers the gauge that shows whether the store of keys answers.
 func (m *Metrics) WatchStore(away func() bool) error {
-	gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "specgate_store_away",
-		Help: "Whether the store of keys is out of reach: 1, or 0 where it is not.",
-	}, func() float64 { return float64(one(away())) })
-	if err := m.registry.Register(gauge); err != nil {
-		return fmt.Errorf("register metrics of the store: %w", err)
-	}
-	return nil
+	return m.register("specgate_", nil, gauge{
+		"store_away", "Whether the store of keys is out of reach: 1, or 0 where it is not.",
+		func() int { return one(away()) },
+	})
 }

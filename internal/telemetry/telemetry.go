@@ -28,33 +28,57 @@ func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	}
 }
 
+// Options are what the labels of the instruments may be.
+type Options struct {
+	Version string // of the program
+	// Models gives the id or the pattern of the settings that a model goes by, empty where there is none.
+	Models func(model string) string
+	Kinds  map[string]string // by upstream, which software it is
+}
+
+// Other is the label of what neither the contract nor the settings name.
+const Other = "other"
+
 // Metrics are the instruments. Their labels take few values each: a route of the contract, never a
-// path; a code of ours, never a backend's own.
+// path; a code of ours, never a backend's own; a model of the settings, never what a caller asked for.
 type Metrics struct {
-	registry prometheus.Registerer
-	requests *prometheus.CounterVec
-	repairs  *prometheus.CounterVec
-	attempts *prometheus.CounterVec
+	registry    prometheus.Registerer
+	options     Options
+	requests    *prometheus.CounterVec
+	invalid     *prometheus.CounterVec
+	repairs     *prometheus.CounterVec
+	refusals    *prometheus.CounterVec
+	retries     *prometheus.CounterVec
+	upstreams   upstreams
+	completions completions
 }
 
 // NewMetrics makes the instruments and registers them.
-func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
+func NewMetrics(registry prometheus.Registerer, o Options) (*Metrics, error) {
 	m := &Metrics{
 		registry: registry,
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "specgate_requests_total",
-			Help: "Requests that were answered or given up, by route, status and error code; a caller who left counts as 499, and a stream that broke has status 200 and a code.",
-		}, []string{"route", "status", "code"}),
-		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "specgate_upstream_repairs_total",
-			Help: "Answers of a backend that broke the contract and were repaired, by upstream and kind of deviation.",
-		}, []string{"upstream", "kind"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "specgate_upstream_attempts_total",
-			Help: "Requests to a backend that are over, by upstream and outcome; withheld ones were not sent.",
-		}, []string{"upstream", "outcome"}),
+		options:  o,
+		requests: counter("specgate_requests_total",
+			"Requests that were answered or given up, by route, status and error code; a caller who left counts as 499, and a stream that broke has status 200 and a code.",
+			"route", "status", "code"),
+		invalid: counter("specgate_validation_errors_total",
+			"What was wrong with requests that broke the contract, by field of the contract and type of error; body is the whole of it, other a field that the contract does not have.",
+			"field", "type"),
+		repairs: counter("specgate_upstream_repairs_total",
+			"Answers of a backend that broke the contract and were repaired, by upstream and kind of deviation.",
+			"upstream", "kind"),
+		refusals: counter("specgate_limit_refusals_total",
+			"Requests that a limit refused, by whose it is and what of.",
+			"scope", "limit"),
+		retries: counter("specgate_retries_total",
+			"Requests that were sent to a backend once more, or were not since the budget of retries was spent, by result: sent, withheld.",
+			"result"),
+		upstreams:   newUpstreams(),
+		completions: newCompletions(),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.repairs, m.attempts} {
+	all := []prometheus.Collector{m.requests, m.invalid, m.repairs, m.refusals, m.retries, build(o.Version)}
+	all = append(append(all, m.upstreams.all()...), m.completions.all()...)
+	for _, c := range all {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -62,10 +86,51 @@ func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	return m, nil
 }
 
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+func build(version string) prometheus.Collector {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "specgate_build_info", Help: "1, with the version of the program."}, []string{"version"})
+	g.WithLabelValues(version).Set(1)
+	return g
+}
+
 // Request counts one request; code is that of its error, empty where there was none.
 func (m *Metrics) Request(route string, status int, code string) {
 	m.requests.WithLabelValues(route, strconv.Itoa(status), code).Inc()
 }
 
+// Invalid counts one thing that was wrong with a request. field is one of the contract, body, or Other.
+func (m *Metrics) Invalid(field, kind string) { m.invalid.WithLabelValues(field, kind).Inc() }
+
 // Repaired counts one deviation that was repaired in a backend's answer.
 func (m *Metrics) Repaired(upstream, kind string) { m.repairs.WithLabelValues(upstream, kind).Inc() }
+
+// Refused counts one request that a limit refused.
+func (m *Metrics) Refused(scope, limit string) { m.refusals.WithLabelValues(scope, limit).Inc() }
+
+// Retried counts one request that was sent once more, or was to be.
+func (m *Metrics) Retried(result string) { m.retries.WithLabelValues(result).Inc() }
+
+// gauge is what is asked at each scrape.
+type gauge struct {
+	name, help string
+	value      func() int
+}
+
+// register registers gauges, whose names follow prefix, each with the given labels.
+func (m *Metrics) register(prefix string, labels prometheus.Labels, gauges ...gauge) error {
+	for _, g := range gauges {
+		c := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + g.name, Help: g.help, ConstLabels: labels},
+			func() float64 { return float64(g.value()) })
+		if err := m.registry.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,10 +1,37 @@
 package telemetry
 
 import (
-	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
+
+// queueBuckets go up to what a request is let wait.
+var queueBuckets = []float64{.001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// upstreams are the instruments of requests to backends.
+type upstreams struct {
+	attempts, trials *prometheus.CounterVec
+	queue            *prometheus.HistogramVec
+}
+
+func newUpstreams() upstreams {
+	return upstreams{
+		attempts: counter("specgate_upstream_attempts_total",
+			"Requests to a backend that are over, by upstream and outcome; withheld ones were not sent.",
+			"upstream", "outcome"),
+		trials: counter("specgate_upstream_trials_total",
+			"Requests that tried a half-open circuit, by upstream and what they said of the backend: sound, faulty, silent.",
+			"upstream", "verdict"),
+		queue: histogram("specgate_upstream_queue_seconds",
+			"Seconds that requests waited in the queue of a backend, whether they got a place or not.",
+			queueBuckets, "upstream"),
+	}
+}
+
+func (u upstreams) all() []prometheus.Collector {
+	return []prometheus.Collector{u.attempts, u.trials, u.queue}
+}
 
 // Upstream is what a backend's gauges show. It is asked at each scrape.
 type Upstream interface {
@@ -12,32 +39,33 @@ type Upstream interface {
 	Circuit() int // 0 closed, 1 half open, 2 open
 	InFlight() int
 	Queued() int
+	Parts() int
 }
 
 // Attempted counts one request to a backend.
 func (m *Metrics) Attempted(upstream, outcome string) {
-	m.attempts.WithLabelValues(upstream, outcome).Inc()
+	m.upstreams.attempts.WithLabelValues(upstream, outcome).Inc()
+}
+
+// Tried counts one request that tried a half-open circuit.
+func (m *Metrics) Tried(upstream, verdict string) {
+	m.upstreams.trials.WithLabelValues(upstream, verdict).Inc()
+}
+
+// Waited observes one request that waited for a place at a backend.
+func (m *Metrics) Waited(upstream string, d time.Duration) {
+	m.upstreams.queue.WithLabelValues(upstream).Observe(d.Seconds())
 }
 
 // Watch registers the gauges of a backend.
 func (m *Metrics) Watch(name string, u Upstream) error {
-	for _, g := range []struct {
-		name, help string
-		value      func() int
-	}{
-		{"healthy", "Whether requests go to the backend: 1, or 0 where it does not answer or its circuit is open.", func() int { return one(u.Healthy()) }},
-		{"circuit_state", "The backend's circuit: 0 closed, 1 half open, 2 open.", u.Circuit},
-		{"inflight", "Requests that the backend has at present.", u.InFlight},
-		{"queued", "Requests that wait for the backend at present.", u.Queued},
-	} {
-		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "specgate_upstream_" + g.name, Help: g.help, ConstLabels: prometheus.Labels{"upstream": name},
-		}, func() float64 { return float64(g.value()) })
-		if err := m.registry.Register(gauge); err != nil {
-			return fmt.Errorf("register metrics of %s: %w", name, err)
-		}
-	}
-	return nil
+	return m.register("specgate_upstream_", prometheus.Labels{"upstream": name},
+		gauge{"healthy", "Whether requests go to the backend: 1, or 0 where it does not answer or its circuit is open.", func() int { return one(u.Healthy()) }},
+		gauge{"circuit_state", "The backend's circuit: 0 closed, 1 half open, 2 open.", u.Circuit},
+		gauge{"inflight", "Requests that the backend has at present.", u.InFlight},
+		gauge{"queued", "Requests that wait for the backend at present.", u.Queued},
+		gauge{"parts_waiting", "Parts of split requests that wait at present for a place which others of them have or wait for.", u.Parts},
+	)
 }
 
 func one(yes bool) int { //nolint:revive // it is the value that is counted

@@ -88,7 +88,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- define "specgate.config" -}}
-{{- $own := dict "listen" "0.0.0.0:8420" "ops_listen" "0.0.0.0:8421" -}}
+{{- $own := dict "listen" "0.0.0.0:8420" "ops_listen" "0.0.0.0:8421" "ops" (dict "open" true) -}}
 {{- if .Values.tls.secretName }}{{ $_ := set $own "tls" (dict "cert_file" "/etc/specgate/tls/tls.crt" "key_file" "/etc/specgate/tls/tls.key") }}{{ end -}}
 {{- if eq (include "specgate.mode" .) "keys" }}{{ $_ := set $own "usage" (dict "spool" (dig "usage" "spool" "/var/lib/specgate/spool" .Values.config)) }}{{ end -}}
 {{- $shutdown := dict "delay" (printf "%ss" (include "specgate.delay" .)) "drain" (printf "%ss" (include "specgate.drain" .)) -}}
