@@ -19,13 +19,13 @@ func onBothStores(t *testing.T, test func(t *testing.T, a admin, db *sql.DB)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		a := newAdmin(t)
-		a.run("keys", "list")
+		a.run("orgs", "enable", "default") // makes the store
 		test(t, a, database(t, "sqlite", "file:"+(&url.URL{Path: strings.TrimPrefix(a.url, "sqlite://")}).EscapedPath()+"?_pragma=busy_timeout(10000)"))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		a, _, _ := onPostgres(t)
-		a.run("keys", "list")
+		a.run("orgs", "enable", "default") // makes the store
 		test(t, a, database(t, "pgx", a.url))
 	})
 }

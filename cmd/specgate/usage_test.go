@@ -263,6 +263,7 @@ func TestWhatIsRecorded(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			a := newAdmin(t)
+			a.run("orgs", "enable", "default") // makes the store
 			g := startWith(t, "usage: {records: "+setting+"}\nstore: '"+a.url+"'\nauth: {tokens: [{name: friend, token: "+testToken+"}]}", fakebackend.JSON(200, answered))
 			g.mustGet(200, "", testToken)
 			if got := a.awaitRecords(want); want == 1 && (got[0].Key != "friend" || got[0].Organization != "" || got[0].Completion != 2) {

@@ -228,7 +228,7 @@ func TestMemoryOfKeys(t *testing.T) {
 		n := len(letters)
 		return []byte{'"', letters[i/n/n%n], letters[i/n%n], letters[i%n], '"', ':', '0', ','}
 	}
-	for size := 1 << 14; size <= 1<<20; size *= 2 {
+	for size := 1 << 14; size <= much/16; size *= 2 {
 		document := []byte("{")
 		for i := range size*full/fullest + 1 {
 			document = append(document, shortest(i)...)
