@@ -31,17 +31,25 @@ type daySum struct {
 	Reasoning  int64 `json:"reasoning"`
 }
 
-// addToDays adds records to the sums of their days. The query changes those in one order, so that no two
-// instances wait for each other.
-func addToDays(ctx context.Context, q *sqlgen.Queries, records []usage.Record) error {
+// addToSums adds records to the sums of their days, and those to the tokens of what has quotas. The queries change
+// each in one order, so that no two instances wait for each other.
+func addToSums(ctx context.Context, q *sqlgen.Queries, records []usage.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	text, err := json.Marshal(daySums(records))
+	days := daySums(records)
+	ofDays, err := json.Marshal(days)
 	if err != nil {
 		return err
 	}
-	return q.AddToDays(ctx, string(text))
+	ofScopes, err := json.Marshal(scopeSums(days))
+	if err != nil {
+		return err
+	}
+	if err := q.AddToDays(ctx, string(ofDays)); err != nil {
+		return err
+	}
+	return q.AddToScopes(ctx, string(ofScopes))
 }
 
 func daySums(records []usage.Record) map[int]*daySum {

@@ -4,41 +4,91 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/specgate/specgate/internal/store/sqlgen"
 	"github.com/specgate/specgate/internal/usage"
 )
 
+// documents are records as they are kept: what each says, beside its id.
+func documents(records []usage.Record) []sqlgen.Usage {
+	const usual = 256 // bytes of one
+	rows, ends := make([]sqlgen.Usage, len(records)), make([]int, len(records))
+	text := make([]byte, 0, usual*len(records))
+	for i := range records {
+		r := records[i]
+		rows[i].ID, r.ID = r.ID, ""
+		text = r.AppendJSON(text)
+		ends[i] = len(text)
+	}
+	all, begin := string(text), 0 // one string for all of them
+	for i, end := range ends {
+		rows[i].Record, begin = all[begin:end], end
+	}
+	return rows
+}
+
+func recordOf(row sqlgen.Usage) (r usage.Record, err error) {
+	if err := json.Unmarshal([]byte(row.Record), &r); err != nil {
+		return r, fmt.Errorf("record %s: %w", row.ID, err)
+	}
+	r.ID = row.ID
+	return r, nil
+}
+
 // addRecords goes to the server once for all of them.
 func (postgres) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record) ([]usage.Record, error) {
-	byID := make(map[string]usage.Record, len(records))
-	for _, r := range records {
-		byID[r.ID] = r
+	byID, given := make(map[string]*usage.Record, len(records)), []byte{'{'}
+	for i, d := range documents(records) {
+		given = append(append(append(append(given, '"'), d.ID...), `":`...), d.Record...)
+		given = append(given, ',')
+		byID[d.ID] = &records[i]
 	}
-	given, err := json.Marshal(byID)
-	if err != nil {
-		return nil, err
-	}
+	given[len(given)-1] = '}'
 	ids, err := sqlgen.New(tx).AddRecords(ctx, string(given))
 	if err != nil {
 		return nil, err
 	}
 	added := make([]usage.Record, len(ids))
 	for i, id := range ids {
-		added[i] = byID[id]
+		added[i] = *byID[id]
 	}
 	return added, nil
 }
 
-// addRecords adds one after the other: a call costs little within the process, and taking JSON apart costs SQLite
-// several times what the records do. The context ends the transaction, which shows at the next record; if it were that
-// of each statement, the driver would start a goroutine for each.
+// atOnce is how many records one statement of SQLite takes. A call costs as much as a record does; beyond this it is
+// the records that cost.
+const atOnce = 16
+
+// addMany has no names for its values: the driver would look for each among all of them.
+var addMany = "INSERT INTO usage (id, record) VALUES " + strings.Repeat("(?, ?), ", atOnce-1) + "(?, ?) ON CONFLICT (id) DO NOTHING"
+
+// addRecords adds some at a time, by calls within the process; taking JSON apart costs SQLite several times what the
+// records do. Where a statement finds some of its records there already it does not say which, and they are added one
+// by one: that happens only after a failure. The context ends the transaction, which shows at the next record; if it
+// were that of each statement, the driver would start a goroutine for each.
 func (sqlite) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record) ([]usage.Record, error) {
 	ctx = context.WithoutCancel(ctx)
-	q := sqlgen.New(prepared{tx, map[string]*sql.Stmt{}})
-	added := make([]usage.Record, 0, len(records))
-	for i := range records {
-		n, err := q.AddRecord(ctx, rowOf(&records[i]))
+	rows := documents(records)
+	many := len(rows) - len(rows)%atOnce
+	if many > 0 {
+		all, err := addAll(ctx, tx, rows[:many])
+		if err != nil {
+			return nil, err
+		}
+		if !all {
+			many = 0
+		}
+	}
+	one, err := tx.PrepareContext(ctx, "INSERT INTO usage (id, record) VALUES (?, ?) ON CONFLICT (id) DO NOTHING")
+	if err != nil {
+		return nil, err
+	}
+	added := slices.Clip(records[:many])
+	for i := many; i < len(rows); i++ {
+		n, err := insert(ctx, one, rows[i].ID, rows[i].Record)
 		if err != nil {
 			return nil, err
 		}
@@ -49,30 +99,36 @@ func (sqlite) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record
 	return added, nil
 }
 
-func rowOf(r *usage.Record) sqlgen.AddRecordParams {
-	return sqlgen.AddRecordParams{
-		ID: r.ID, At: r.At, KeyID: r.Key, OrganizationID: r.Organization, ProjectID: r.Project,
-		Model: r.Model, Upstream: r.Upstream, Status: int64(r.Status), ErrorCode: r.Error,
-		PromptTokens: r.Prompt, CachedTokens: r.Cached, CompletionTokens: r.Completion, ReasoningTokens: r.Reasoning,
-		Reported: r.Reported, Duration: r.Duration, FirstToken: r.FirstToken, Streamed: r.Streamed, Cancelled: r.Cancelled,
-		UserHash: r.User,
+// addAll adds records in whole statements, and reports whether none was there before; else it has added none.
+func addAll(ctx context.Context, tx *sql.Tx, rows []sqlgen.Usage) (all bool, err error) {
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT before"); err != nil {
+		return false, err
 	}
-}
-
-// prepared is a transaction that reads the text of each statement once.
-type prepared struct {
-	*sql.Tx
-	statements map[string]*sql.Stmt // closed with the transaction
-}
-
-func (p prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	statement := p.statements[query]
-	if statement == nil {
-		var err error
-		if statement, err = p.PrepareContext(ctx, query); err != nil {
-			return nil, err
+	many, err := tx.PrepareContext(ctx, addMany)
+	if err != nil {
+		return false, err
+	}
+	args := make([]any, 2*atOnce)
+	for some := range slices.Chunk(rows, atOnce) {
+		for i := range some {
+			args[2*i], args[2*i+1] = some[i].ID, some[i].Record
 		}
-		p.statements[query] = statement
+		n, err := insert(ctx, many, args...)
+		if err != nil {
+			return false, err
+		}
+		if n < atOnce {
+			_, err := tx.ExecContext(ctx, "ROLLBACK TO before")
+			return false, err
+		}
 	}
-	return statement.ExecContext(ctx, args...)
+	return true, nil
+}
+
+func insert(ctx context.Context, statement *sql.Stmt, args ...any) (rows int64, err error) {
+	done, err := statement.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return done.RowsAffected()
 }

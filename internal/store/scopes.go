@@ -2,14 +2,12 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/specgate/specgate/internal/limits"
 	"github.com/specgate/specgate/internal/store/sqlgen"
-	"github.com/specgate/specgate/internal/usage"
 )
 
 var _ limits.Seed = Seed{}
@@ -26,33 +24,19 @@ type scopeSum struct {
 	Tokens int64 `json:"tokens"`
 }
 
-// addToScopes adds records to the tokens of what has quotas. The query changes those in one order, so that no two
-// instances wait for each other.
-func addToScopes(ctx context.Context, q *sqlgen.Queries, records []usage.Record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	text, err := json.Marshal(scopeSums(records))
-	if err != nil {
-		return err
-	}
-	return q.AddToScopes(ctx, string(text))
-}
-
-func scopeSums(records []usage.Record) map[int]*scopeSum {
+func scopeSums(days map[int]*daySum) map[int]*scopeSum {
 	sums, places := map[int]*scopeSum{}, map[scopeDay]int{}
-	for _, r := range records {
-		for _, of := range [...]scopeDay{{Scope: "key", ID: r.Key}, {Scope: "project", ID: r.Project}, {Scope: "organization", ID: r.Organization}} {
+	for _, d := range days {
+		for _, of := range [...]scopeDay{{"key", d.Key, d.Day}, {"project", d.Project, d.Day}, {"organization", d.Organization, d.Day}} {
 			if of.ID == "" {
 				continue
 			}
-			of.Day = r.At / day.Milliseconds()
 			place, ok := places[of]
 			if !ok {
 				place = len(sums)
 				places[of], sums[place] = place, &scopeSum{scopeDay: of}
 			}
-			sums[place].Tokens += r.Prompt + r.Completion
+			sums[place].Tokens += d.Prompt + d.Completion
 		}
 	}
 	return sums

@@ -22,7 +22,7 @@ func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
 }
 
 func (s *Store) addUsage(ctx context.Context, records []usage.Record) error {
-	if err := s.engine.there(); err != nil {
+	if err := s.engine.there(); err != nil || len(records) == 0 {
 		return err
 	}
 	tx, err := s.db.BeginTx(ctx, nil)
@@ -34,10 +34,7 @@ func (s *Store) addUsage(ctx context.Context, records []usage.Record) error {
 	if err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
-	if err := addToDays(ctx, sqlgen.New(tx), added); err != nil {
-		return fmt.Errorf("add usage: %w", err)
-	}
-	if err := addToScopes(ctx, sqlgen.New(tx), added); err != nil {
+	if err := addToSums(ctx, sqlgen.New(tx), added); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -74,17 +71,13 @@ func (s *Store) Records(ctx context.Context, f UsageFilter, after string, most i
 	if err != nil {
 		return nil, found(err, "usage")
 	}
-	return mapped(rows, recordOf), nil
-}
-
-func recordOf(r sqlgen.Usage) usage.Record {
-	return usage.Record{
-		ID: r.ID, At: r.At, Key: r.KeyID, Organization: r.OrganizationID, Project: r.ProjectID,
-		Model: r.Model, Upstream: r.Upstream, Status: int(r.Status), Error: r.ErrorCode,
-		Prompt: r.PromptTokens, Cached: r.CachedTokens, Completion: r.CompletionTokens, Reasoning: r.ReasoningTokens,
-		Reported: r.Reported, Duration: r.Duration, FirstToken: r.FirstToken, Streamed: r.Streamed, Cancelled: r.Cancelled,
-		User: r.UserHash,
+	records := make([]usage.Record, len(rows))
+	for i, row := range rows {
+		if records[i], err = recordOf(row); err != nil {
+			return nil, err
+		}
 	}
+	return records, nil
 }
 
 // UsageBy says by what sums are kept apart.

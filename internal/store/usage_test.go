@@ -163,7 +163,7 @@ func TestRecordsAreRefused(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		t.Helper()
 		s := open(t, url)
-		_, err := raw(t, url).ExecContext(t.Context(), "CREATE UNIQUE INDEX once ON usage (upstream)")
+		_, err := raw(t, url).ExecContext(t.Context(), "CREATE UNIQUE INDEX once ON usage ((record->>'upstream'))")
 		must(t, err, s.AddUsage(t.Context(), []usage.Record{recordAt(now)}))
 		if err := s.AddUsage(t.Context(), []usage.Record{recordAt(now)}); !errors.Is(err, usage.ErrRefused) {
 			t.Error(err)
@@ -262,7 +262,7 @@ func TestColumnsHaveTypes(t *testing.T) {
 			t.Errorf("%s is %q, never null: %t", column, kind, filled)
 		}
 	}
-	if must(t, rows.Err()); seen < 30 {
+	if must(t, rows.Err()); seen < 20 {
 		t.Errorf("%d columns", seen)
 	}
 }

@@ -2,7 +2,6 @@ package usage
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,22 +113,19 @@ func (f *file) append(p []byte) error {
 
 // Push adds records, as far as there is room. They are on disk when it returns.
 func (d *Disk) Push(records []Record) (kept int, err error) {
-	var lines bytes.Buffer
+	var lines []byte
 	room := d.limit - d.Size()
 	for ; kept < len(records); kept++ {
-		line, err := json.Marshal(records[kept])
-		if err != nil {
-			return 0, err
-		}
-		if int64(lines.Len()+len(line)+1) > room {
+		more := append(records[kept].AppendJSON(lines), '\n')
+		if int64(len(more)) > room {
 			break
 		}
-		lines.Write(append(line, '\n'))
+		lines = more
 	}
 	if kept == 0 {
 		return 0, nil
 	}
-	if err := d.files[0].append(lines.Bytes()); err != nil {
+	if err := d.files[0].append(lines); err != nil {
 		return 0, err
 	}
 	return kept, nil

@@ -1,27 +1,9 @@
--- name: AddRecord :execrows
-INSERT INTO usage (
-    id, at, key_id, organization_id, project_id, model, upstream, status, error_code,
-    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported,
-    duration, first_token, streamed, cancelled, user_hash
-)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-ON CONFLICT (id) DO NOTHING;
-
--- What comes as one JSON object, whose names do not matter, both databases take apart alike.
+-- What comes as one JSON object both databases take apart alike. The names in that of records are their ids; in
+-- those of sums they do not matter.
 
 -- name: AddRecords :many
-INSERT INTO usage (
-    id, at, key_id, organization_id, project_id, model, upstream, status, error_code,
-    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported,
-    duration, first_token, streamed, cancelled, user_hash
-)
-SELECT value->>'id', CAST(value->>'at' AS bigint), value->>'key', value->>'organization', value->>'project',
-    value->>'model', value->>'upstream', CAST(value->>'status' AS bigint), value->>'error',
-    CAST(value->>'prompt' AS bigint), CAST(value->>'cached' AS bigint),
-    CAST(value->>'completion' AS bigint), CAST(value->>'reasoning' AS bigint), CAST(value->>'reported' AS boolean),
-    CAST(value->>'duration' AS bigint), CAST(value->>'first_token' AS bigint),
-    CAST(value->>'streamed' AS boolean), CAST(value->>'cancelled' AS boolean), value->>'user'
-FROM json_each(sqlc.arg(records))
+INSERT INTO usage (id, record)
+SELECT key, value FROM json_each(sqlc.arg(records))
 WHERE true
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
@@ -77,11 +59,11 @@ ORDER BY 1, 2, 3, 4, 5, 6;
 -- name: Records :many
 SELECT * FROM usage
 WHERE id > sqlc.arg(after) AND id < sqlc.arg(before)
-    AND (CAST(sqlc.arg(organization) AS text) = '' OR organization_id = sqlc.arg(organization))
-    AND (CAST(sqlc.arg(project) AS text) = '' OR project_id = sqlc.arg(project))
-    AND (CAST(sqlc.arg(key) AS text) = '' OR key_id = sqlc.arg(key))
-    AND (CAST(sqlc.arg(model) AS text) = '' OR model = sqlc.arg(model))
-    AND (CAST(sqlc.arg(user_hash) AS text) = '' OR user_hash = sqlc.arg(user_hash))
+    AND (CAST(sqlc.arg(organization) AS text) = '' OR record->>'organization' = sqlc.arg(organization))
+    AND (CAST(sqlc.arg(project) AS text) = '' OR record->>'project' = sqlc.arg(project))
+    AND (CAST(sqlc.arg(key) AS text) = '' OR record->>'key' = sqlc.arg(key))
+    AND (CAST(sqlc.arg(model) AS text) = '' OR record->>'model' = sqlc.arg(model))
+    AND (CAST(sqlc.arg(user_hash) AS text) = '' OR record->>'user' = sqlc.arg(user_hash))
 ORDER BY id
 LIMIT sqlc.arg(most);
 

@@ -63,23 +63,6 @@ type Project struct {
 }
 
 type Usage struct {
-	ID               string
-	At               int64
-	KeyID            string
-	OrganizationID   string
-	ProjectID        string
-	Model            string
-	Upstream         string
-	Status           int64
-	ErrorCode        string
-	PromptTokens     int64
-	CachedTokens     int64
-	CompletionTokens int64
-	ReasoningTokens  int64
-	Reported         bool
-	Duration         int64
-	FirstToken       int64
-	Streamed         bool
-	Cancelled        bool
-	UserHash         string
+	ID     string
+	Record string
 }

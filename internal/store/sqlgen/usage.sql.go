@@ -9,86 +9,17 @@ import (
 	"context"
 )
 
-const addRecord = `-- name: AddRecord :execrows
-INSERT INTO usage (
-    id, at, key_id, organization_id, project_id, model, upstream, status, error_code,
-    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported,
-    duration, first_token, streamed, cancelled, user_hash
-)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-ON CONFLICT (id) DO NOTHING
-`
-
-type AddRecordParams struct {
-	ID               string
-	At               int64
-	KeyID            string
-	OrganizationID   string
-	ProjectID        string
-	Model            string
-	Upstream         string
-	Status           int64
-	ErrorCode        string
-	PromptTokens     int64
-	CachedTokens     int64
-	CompletionTokens int64
-	ReasoningTokens  int64
-	Reported         bool
-	Duration         int64
-	FirstToken       int64
-	Streamed         bool
-	Cancelled        bool
-	UserHash         string
-}
-
-func (q *Queries) AddRecord(ctx context.Context, arg AddRecordParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, addRecord,
-		arg.ID,
-		arg.At,
-		arg.KeyID,
-		arg.OrganizationID,
-		arg.ProjectID,
-		arg.Model,
-		arg.Upstream,
-		arg.Status,
-		arg.ErrorCode,
-		arg.PromptTokens,
-		arg.CachedTokens,
-		arg.CompletionTokens,
-		arg.ReasoningTokens,
-		arg.Reported,
-		arg.Duration,
-		arg.FirstToken,
-		arg.Streamed,
-		arg.Cancelled,
-		arg.UserHash,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const addRecords = `-- name: AddRecords :many
 
-INSERT INTO usage (
-    id, at, key_id, organization_id, project_id, model, upstream, status, error_code,
-    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported,
-    duration, first_token, streamed, cancelled, user_hash
-)
-SELECT value->>'id', CAST(value->>'at' AS bigint), value->>'key', value->>'organization', value->>'project',
-    value->>'model', value->>'upstream', CAST(value->>'status' AS bigint), value->>'error',
-    CAST(value->>'prompt' AS bigint), CAST(value->>'cached' AS bigint),
-    CAST(value->>'completion' AS bigint), CAST(value->>'reasoning' AS bigint), CAST(value->>'reported' AS boolean),
-    CAST(value->>'duration' AS bigint), CAST(value->>'first_token' AS bigint),
-    CAST(value->>'streamed' AS boolean), CAST(value->>'cancelled' AS boolean), value->>'user'
-FROM json_each($1)
+INSERT INTO usage (id, record)
+SELECT key, value FROM json_each($1)
 WHERE true
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 `
 
-// What comes as one JSON object, whose names do not matter, both databases take apart alike.
+// What comes as one JSON object both databases take apart alike. The names in that of records are their ids; in
+// those of sums they do not matter.
 func (q *Queries) AddRecords(ctx context.Context, records string) ([]string, error) {
 	rows, err := q.db.QueryContext(ctx, addRecords, records)
 	if err != nil {
@@ -227,13 +158,13 @@ func (q *Queries) DeleteScopes(ctx context.Context, before int64) error {
 }
 
 const records = `-- name: Records :many
-SELECT id, at, key_id, organization_id, project_id, model, upstream, status, error_code, prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, reported, duration, first_token, streamed, cancelled, user_hash FROM usage
+SELECT id, record FROM usage
 WHERE id > $1 AND id < $2
-    AND (CAST($3 AS text) = '' OR organization_id = $3)
-    AND (CAST($4 AS text) = '' OR project_id = $4)
-    AND (CAST($5 AS text) = '' OR key_id = $5)
-    AND (CAST($6 AS text) = '' OR model = $6)
-    AND (CAST($7 AS text) = '' OR user_hash = $7)
+    AND (CAST($3 AS text) = '' OR record->>'organization' = $3)
+    AND (CAST($4 AS text) = '' OR record->>'project' = $4)
+    AND (CAST($5 AS text) = '' OR record->>'key' = $5)
+    AND (CAST($6 AS text) = '' OR record->>'model' = $6)
+    AND (CAST($7 AS text) = '' OR record->>'user' = $7)
 ORDER BY id
 LIMIT $8
 `
@@ -267,27 +198,7 @@ func (q *Queries) Records(ctx context.Context, arg RecordsParams) ([]Usage, erro
 	items := []Usage{}
 	for rows.Next() {
 		var i Usage
-		if err := rows.Scan(
-			&i.ID,
-			&i.At,
-			&i.KeyID,
-			&i.OrganizationID,
-			&i.ProjectID,
-			&i.Model,
-			&i.Upstream,
-			&i.Status,
-			&i.ErrorCode,
-			&i.PromptTokens,
-			&i.CachedTokens,
-			&i.CompletionTokens,
-			&i.ReasoningTokens,
-			&i.Reported,
-			&i.Duration,
-			&i.FirstToken,
-			&i.Streamed,
-			&i.Cancelled,
-			&i.UserHash,
-		); err != nil {
+		if err := rows.Scan(&i.ID, &i.Record); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

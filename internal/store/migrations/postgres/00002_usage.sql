@@ -1,27 +1,11 @@
--- The id of a record begins with its time, so the primary key is in the order of time. Times are
--- milliseconds since 1970, days days since 1970. Keys, organizations and projects are ids; what is unknown is ''.
+-- The id of a record begins with its time, so the primary key is in the order of time. What it says is one JSON
+-- object, whose names are those of usage.Record; what is unknown, empty or zero is not in it. Days are days since 1970.
+-- Keys, organizations and projects are ids; what is unknown in a sum is ''.
 
 -- +goose Up
 CREATE TABLE usage (
-    id                text    COLLATE "C" PRIMARY KEY,
-    at                bigint  NOT NULL,
-    key_id            text    NOT NULL,
-    organization_id   text    NOT NULL,
-    project_id        text    NOT NULL,
-    model             text    NOT NULL,
-    upstream          text    NOT NULL,
-    status            bigint  NOT NULL,
-    error_code        text    NOT NULL,
-    prompt_tokens     bigint  NOT NULL,
-    cached_tokens     bigint  NOT NULL,
-    completion_tokens bigint  NOT NULL,
-    reasoning_tokens  bigint  NOT NULL,
-    reported          boolean NOT NULL, -- by the backend; else the tokens are estimated
-    duration          bigint  NOT NULL, -- in milliseconds
-    first_token       bigint  NOT NULL, -- after so many milliseconds; 0 where none came
-    streamed          boolean NOT NULL,
-    cancelled         boolean NOT NULL,
-    user_hash         text    NOT NULL
+    id     text  COLLATE "C" PRIMARY KEY,
+    record jsonb NOT NULL
 );
 
 -- The sums of all records of a day, also of those that are gone from usage.
@@ -42,9 +26,6 @@ CREATE TABLE usage_daily (
     reasoning_tokens  bigint NOT NULL,
     PRIMARY KEY (day, organization_id, project_id, key_id, model, user_hash)
 );
-CREATE INDEX usage_daily_key ON usage_daily (key_id, day);
-CREATE INDEX usage_daily_project ON usage_daily (project_id, day);
-CREATE INDEX usage_daily_organization ON usage_daily (organization_id, day);
 
 -- The tokens of a day by what has a quota, whatever the models and the users: as few rows as there are days are
 -- read of a scope when it begins to be counted.

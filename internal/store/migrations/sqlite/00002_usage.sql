@@ -1,28 +1,12 @@
--- The id of a record begins with its time, so the primary key is in the order of time. Times are
--- milliseconds since 1970, days days since 1970. Keys, organizations and projects are ids; what is unknown is ''.
+-- The id of a record begins with its time, so the primary key is in the order of time. What it says is one JSON
+-- object, whose names are those of usage.Record; what is unknown, empty or zero is not in it. Days are days since 1970.
+-- Keys, organizations and projects are ids; what is unknown in a sum is ''.
 
 -- +goose Up
 CREATE TABLE usage (
-    id                text    PRIMARY KEY,
-    at                integer NOT NULL,
-    key_id            text    NOT NULL,
-    organization_id   text    NOT NULL,
-    project_id        text    NOT NULL,
-    model             text    NOT NULL,
-    upstream          text    NOT NULL,
-    status            integer NOT NULL,
-    error_code        text    NOT NULL,
-    prompt_tokens     integer NOT NULL,
-    cached_tokens     integer NOT NULL,
-    completion_tokens integer NOT NULL,
-    reasoning_tokens  integer NOT NULL,
-    reported          boolean NOT NULL, -- by the backend; else the tokens are estimated
-    duration          integer NOT NULL, -- in milliseconds
-    first_token       integer NOT NULL, -- after so many milliseconds; 0 where none came
-    streamed          boolean NOT NULL,
-    cancelled         boolean NOT NULL,
-    user_hash         text    NOT NULL
-);
+    id     text PRIMARY KEY,
+    record text NOT NULL
+) WITHOUT ROWID;
 
 -- The sums of all records of a day, also of those that are gone from usage.
 CREATE TABLE usage_daily (
@@ -41,10 +25,7 @@ CREATE TABLE usage_daily (
     completion_tokens integer NOT NULL,
     reasoning_tokens  integer NOT NULL,
     PRIMARY KEY (day, organization_id, project_id, key_id, model, user_hash)
-);
-CREATE INDEX usage_daily_key ON usage_daily (key_id, day);
-CREATE INDEX usage_daily_project ON usage_daily (project_id, day);
-CREATE INDEX usage_daily_organization ON usage_daily (organization_id, day);
+) WITHOUT ROWID;
 
 -- The tokens of a day by what has a quota, whatever the models and the users: as few rows as there are days are
 -- read of a scope when it begins to be counted.
@@ -54,7 +35,7 @@ CREATE TABLE usage_scopes (
     day    integer NOT NULL,
     tokens integer NOT NULL,
     PRIMARY KEY (scope, id, day)
-);
+) WITHOUT ROWID;
 
 -- Which instance deletes what is too old: the one that moves busy_until on.
 CREATE TABLE usage_upkeep (
