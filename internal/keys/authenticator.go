@@ -122,7 +122,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, r auth.Request) (auth.
 		return auth.Principal{}, auth.ErrToken
 	}
 	k, err := a.memory.key(ctx, token.ID)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		k = &known{}
+	case err != nil:
 		return auth.Principal{}, err
 	}
 	now := time.Now()
@@ -142,7 +145,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r auth.Request) (auth.
 
 // matches compares a secret with the key's, and with the one before while that is good. The key that
 // is not there has neither.
-func (k Key) matches(secret Hash, now time.Time) bool {
+func (k *Key) matches(secret Hash, now time.Time) bool {
 	current := subtle.ConstantTimeCompare(secret[:], k.Secret[:])
 	previous := subtle.ConstantTimeCompare(secret[:], k.Previous[:])
 	if !now.Before(k.PreviousUntil) {

@@ -20,9 +20,9 @@ type memory struct {
 	unseen *gate // for ids of which nothing is remembered
 
 	mu            sync.Mutex // is held for no question
-	keys          *lru.Cache[string, remembered[Key]]
+	keys          *lru.Cache[string, remembered[*known]]
 	unknown       *lru.Cache[string, remembered[struct{}]] // apart, so that ids made up drive out no key
-	organizations *lru.Cache[string, remembered[Holdings]]
+	organizations *lru.Cache[string, remembered[*Holdings]]
 	revision      Revision  // that it is of
 	forgotten     int64     // how often something was; an answer that was asked for before is not kept
 	heard         time.Time // when the source answered last
@@ -32,9 +32,9 @@ type memory struct {
 func newMemory(ctx context.Context, o Options) (*memory, error) {
 	m := &memory{options: o, unseen: newGate(o.Unknown)}
 	var errs [3]error
-	m.keys, errs[0] = lru.New[string, remembered[Key]](o.Size)
+	m.keys, errs[0] = lru.New[string, remembered[*known]](o.Size)
 	m.unknown, errs[1] = lru.New[string, remembered[struct{}]](o.Size)
-	m.organizations, errs[2] = lru.New[string, remembered[Holdings]](o.Size)
+	m.organizations, errs[2] = lru.New[string, remembered[*Holdings]](o.Size)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("size of the memory of keys: %w", err)
 	}
@@ -49,21 +49,21 @@ func newMemory(ctx context.Context, o Options) (*memory, error) {
 var errAway = errors.New("the store has been away for too long to trust what is known of it")
 
 // key finds a key; ErrNotFound where there is none.
-func (m *memory) key(ctx context.Context, id string) (Key, error) {
+func (m *memory) key(ctx context.Context, id string) (*known, error) {
 	k, good, err := recall(m, m.keys, id)
 	if good == present || err != nil {
 		return k, err
 	}
 	if good == none {
 		if _, good, err := recall(m, m.unknown, id); good == present || err != nil {
-			return Key{}, errors.Join(err, ErrNotFound)
+			return nil, errors.Join(err, ErrNotFound)
 		}
 	}
-	asked, err := ask(ctx, m, "key:"+id, func(ctx context.Context) (Key, error) {
+	asked, err := ask(ctx, m, "key:"+id, func(ctx context.Context) (*known, error) {
 		if good == none { // what was a key's id once was not made up, and does not wait behind what may be
 			if err := m.unseen.enter(ctx); err != nil {
 				m.options.Looked(Busy)
-				return Key{}, err
+				return nil, err
 			}
 			defer m.unseen.leave()
 		}
@@ -75,9 +75,11 @@ func (m *memory) key(ctx context.Context, id string) (Key, error) {
 	return asked, err
 }
 
-func (m *memory) lookUp(ctx context.Context, id string) (Key, error) {
+func (m *memory) lookUp(ctx context.Context, id string) (*known, error) {
 	before := m.era()
-	k, err := m.options.Source.Key(ctx, id)
+	k := &known{}
+	var err error
+	k.Key, err = m.options.Source.Key(ctx, id)
 	switch {
 	case err == nil:
 		m.options.Looked(Found)
@@ -93,18 +95,18 @@ func (m *memory) lookUp(ctx context.Context, id string) (Key, error) {
 }
 
 // holdings finds an organization and its projects.
-func (m *memory) holdings(ctx context.Context, id string) (Holdings, error) {
+func (m *memory) holdings(ctx context.Context, id string) (*Holdings, error) {
 	h, good, err := recall(m, m.organizations, id)
 	if good == present || err != nil {
 		return h, err
 	}
-	asked, err := ask(ctx, m, "organization:"+id, func(ctx context.Context) (Holdings, error) {
+	asked, err := ask(ctx, m, "organization:"+id, func(ctx context.Context) (*Holdings, error) {
 		before := m.era()
 		h, err := m.options.Source.Holdings(ctx, id)
 		if err == nil {
-			keep(m, m.organizations, before, id, h)
+			keep(m, m.organizations, before, id, &h)
 		}
-		return h, err
+		return &h, err
 	})
 	if good == old && err != nil && !errors.Is(err, ErrNotFound) {
 		return h, nil

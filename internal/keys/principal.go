@@ -1,9 +1,38 @@
 package keys
 
 import (
+	"sync/atomic"
+
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/limits"
 )
+
+// known is a key as it is remembered, and what was granted with it last.
+type known struct {
+	Key
+	last atomic.Pointer[granted]
+}
+
+// granted is who asks with a key: the same for every request that names the same, as long as nothing of the key and
+// of its organization has changed. What has changed is remembered in another place.
+type granted struct {
+	asked    auth.Request // without the token
+	holdings *Holdings
+	auth.Principal
+}
+
+// principal is Key's, which most requests have in common with the one before.
+func (k *known) principal(h *Holdings, r auth.Request) (auth.Principal, error) {
+	r.Token = ""
+	if last := k.last.Load(); last != nil && last.holdings == h && last.asked == r {
+		return last.Principal, nil
+	}
+	p, err := k.Key.principal(*h, r)
+	if err == nil {
+		k.last.Store(&granted{r, h, p})
+	}
+	return p, err
+}
 
 // principal is who asks, in the project that the request names or the key has by default. One who is refused
 // counts for the key and its organization all the same.

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -43,7 +44,8 @@ func NewSecret(id string) (token string, hash Hash) {
 	_, _ = rand.Read(random[:])
 	secret := alphabet.EncodeToString(random[:])
 	text := tokenPrefix + id + "-" + secret
-	return text + checksum(text), sha256.Sum256([]byte(secret))
+	sum := checksum([]byte(text))
+	return text + string(sum[:]), sha256.Sum256([]byte(secret))
 }
 
 // ParseToken takes a token apart. ok is false for what no gateway ever gave out, a mistyped token among
@@ -52,22 +54,30 @@ func ParseToken(text string) (t Token, ok bool) {
 	if len(text) != tokenLength || !strings.HasPrefix(text, tokenPrefix) {
 		return Token{}, false
 	}
-	body, sum := text[:tokenLength-checksumLength], text[tokenLength-checksumLength:]
+	var raw [tokenLength]byte // on the stack, which copies of its parts would not be
+	copy(raw[:], text)
+	body := raw[:tokenLength-checksumLength]
 	id, secret := body[len(tokenPrefix):len(tokenPrefix)+idLength], body[len(tokenPrefix)+idLength+1:]
-	if sum != checksum(body) || body[len(tokenPrefix)+idLength] != '-' || !plain(id) || !plain(secret) {
+	if sum := checksum(body); !bytes.Equal(sum[:], raw[len(body):]) || body[len(tokenPrefix)+idLength] != '-' || !plain(id) || !plain(secret) {
 		return Token{}, false
 	}
-	return Token{ID: id, Hash: sha256.Sum256([]byte(secret))}, true
+	return Token{ID: text[len(tokenPrefix):][:idLength], Hash: sha256.Sum256(secret)}, true
 }
 
-func checksum(text string) string {
-	sum := crc32.ChecksumIEEE([]byte(text))
-	return alphabet.EncodeToString([]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
+func checksum(text []byte) (encoded [checksumLength]byte) {
+	sum := crc32.ChecksumIEEE(text)
+	alphabet.Encode(encoded[:], []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
+	return encoded
 }
 
 // plain reports whether text is of the alphabet of tokens.
-func plain(text string) bool {
-	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz234567") == ""
+func plain[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
 }
 
 // newOwnerID is the id of a new organization or project: 24 hexadecimal digits.
