@@ -41,12 +41,18 @@ func mayUse(ctx context.Context, model string) bool {
 // plainResponse writes a completion that is there as a whole.
 type plainResponse struct{ answer *completion.Answer }
 
+// lengthIsTold is up to how many bytes of an answer net/http finds their number itself. That of callers with limits has
+// eight other headers, and the table of a ninth would cost more than all of them.
+const lengthIsTold = 2000
+
 // VisitCreateCompletionResponse writes the answer's bytes as they are.
 func (r plainResponse) VisitCreateCompletionResponse(w http.ResponseWriter) error {
 	h := w.Header()
 	maps.Copy(h, r.answer.Header)
 	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(r.answer.Body))}
+	if len(r.answer.Body) > lengthIsTold {
+		h["Content-Length"] = []string{strconv.Itoa(len(r.answer.Body))}
+	}
 	w.WriteHeader(http.StatusOK)
 	if _, err := w.Write(r.answer.Body); err != nil {
 		return apierror.ClientClosed(err)

@@ -14,18 +14,13 @@ import (
 
 // documents are records as they are kept: what each says, beside its id.
 func documents(records []usage.Record) []sqlgen.Usage {
-	const usual = 256 // bytes of one
-	rows, ends := make([]sqlgen.Usage, len(records)), make([]int, len(records))
-	text := make([]byte, 0, usual*len(records))
+	rows := make([]sqlgen.Usage, len(records))
+	var text []byte
 	for i := range records {
 		r := records[i]
 		rows[i].ID, r.ID = r.ID, ""
-		text = r.AppendJSON(text)
-		ends[i] = len(text)
-	}
-	all, begin := string(text), 0 // one string for all of them
-	for i, end := range ends {
-		rows[i].Record, begin = all[begin:end], end
+		text = r.AppendJSON(text[:0])
+		rows[i].Record = string(text)
 	}
 	return rows
 }

@@ -15,7 +15,7 @@ var ErrRefused = errors.New("a record is refused")
 // Sink is where records are kept.
 type Sink interface {
 	// AddUsage keeps records, but for those that it has already, by their ids. It keeps all of them or none. The
-	// error is ErrRefused where another time would change nothing.
+	// error is ErrRefused where another time would change nothing. The slice is the caller's again when it returns.
 	AddUsage(ctx context.Context, records []Record) error
 }
 
@@ -32,7 +32,7 @@ type Options struct {
 
 // Spool keeps records for a while. It is used by one goroutine.
 type Spool interface {
-	// Push adds records, and says how many it has room for.
+	// Push adds copies of records, and says how many it has room for.
 	Push(records []Record) (kept int, err error)
 	// Next are some of the oldest, at most most of them, and how many there were that cannot be read any more.
 	Next(most int) (records []Record, torn int, err error)
@@ -71,6 +71,7 @@ type Recorder struct {
 	ended chan struct{}
 
 	piece  int       // records that the sink is given at one time; from here on all belongs to the goroutine
+	spare  []Record  // room for those that wait next
 	away   bool      // whether it took nothing the last time
 	retry  time.Time // when the sink is tried again
 	toldAt time.Time // when the log was told that it is away
@@ -121,13 +122,21 @@ func (r *Recorder) add(record Record) (written <-chan struct{}, full bool) {
 	return r.written, len(r.waiting) == batch
 }
 
-// take takes all that wait, and makes room for as many again.
+// take takes all that wait, and leaves the room of those before to the next.
 func (r *Recorder) take() (records []Record, written chan struct{}, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	records, written = r.waiting, r.written
-	r.waiting, r.written = make([]Record, 0, len(records)), make(chan struct{})
+	r.waiting, r.written, r.spare = r.spare, make(chan struct{}), nil
 	return records, written, r.closed
+}
+
+// reuse keeps the room of records that are kept, unless it is more than is needed but rarely.
+func (r *Recorder) reuse(records []Record) {
+	if cap(records) <= 4*batch {
+		clear(records)
+		r.spare = records[:0]
+	}
 }
 
 // User is what is kept of a `user`.

@@ -30,6 +30,7 @@ func (r *Recorder) run() {
 func (r *Recorder) flush() (closed bool) {
 	records, written, closed := r.take()
 	defer close(written)
+	defer r.reuse(records)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for began := time.Now(); len(records) > 0; {
