@@ -84,6 +84,9 @@ func (postgres) refused(err error) bool {
 	})
 }
 
+// repeats is for the driver, which keeps what it has prepared.
+func (postgres) repeats() bool { return false }
+
 // there is for the connections to find out.
 func (postgres) there() error { return nil }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -34,7 +33,7 @@ func recordOf(row sqlgen.Usage) (r usage.Record, err error) {
 }
 
 // addRecords goes to the server once for all of them.
-func (postgres) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record) ([]usage.Record, error) {
+func (postgres) addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error) {
 	byID, given := make(map[string]*usage.Record, len(records)), []byte{'{'}
 	for i, d := range documents(records) {
 		given = append(append(append(append(given, '"'), d.ID...), `":`...), d.Record...)
@@ -57,14 +56,17 @@ func (postgres) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Reco
 // the records that cost.
 const atOnce = 16
 
-// addMany has no names for its values: the driver would look for each among all of them.
-var addMany = "INSERT INTO usage (id, record) VALUES " + strings.Repeat("(?, ?), ", atOnce-1) + "(?, ?) ON CONFLICT (id) DO NOTHING"
+// Values have no names in these: the driver would look for each among all of them.
+var (
+	addOne  = "INSERT INTO usage (id, record) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+	addMany = strings.Replace(addOne, "(?, ?)", strings.Repeat("(?, ?), ", atOnce-1)+"(?, ?)", 1)
+)
 
 // addRecords adds some at a time, by calls within the process; taking JSON apart costs SQLite several times what the
 // records do. Where a statement finds some of its records there already it does not say which, and they are added one
 // by one: that happens only after a failure. The context ends the transaction, which shows at the next record; if it
 // were that of each statement, the driver would start a goroutine for each.
-func (sqlite) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record) ([]usage.Record, error) {
+func (sqlite) addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error) {
 	ctx = context.WithoutCancel(ctx)
 	rows := documents(records)
 	many := len(rows) - len(rows)%atOnce
@@ -77,13 +79,9 @@ func (sqlite) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record
 			many = 0
 		}
 	}
-	one, err := tx.PrepareContext(ctx, "INSERT INTO usage (id, record) VALUES (?, ?) ON CONFLICT (id) DO NOTHING")
-	if err != nil {
-		return nil, err
-	}
 	added := slices.Clip(records[:many])
 	for i := many; i < len(rows); i++ {
-		n, err := insert(ctx, one, rows[i].ID, rows[i].Record)
+		n, err := insert(ctx, tx, addOne, rows[i].ID, rows[i].Record)
 		if err != nil {
 			return nil, err
 		}
@@ -95,12 +93,8 @@ func (sqlite) addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record
 }
 
 // addAll adds records in whole statements, and reports whether none was there before; else it has added none.
-func addAll(ctx context.Context, tx *sql.Tx, rows []sqlgen.Usage) (all bool, err error) {
+func addAll(ctx context.Context, tx sqlgen.DBTX, rows []sqlgen.Usage) (all bool, err error) {
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT before"); err != nil {
-		return false, err
-	}
-	many, err := tx.PrepareContext(ctx, addMany)
-	if err != nil {
 		return false, err
 	}
 	args := make([]any, 2*atOnce)
@@ -108,7 +102,7 @@ func addAll(ctx context.Context, tx *sql.Tx, rows []sqlgen.Usage) (all bool, err
 		for i := range some {
 			args[2*i], args[2*i+1] = some[i].ID, some[i].Record
 		}
-		n, err := insert(ctx, many, args...)
+		n, err := insert(ctx, tx, addMany, args...)
 		if err != nil {
 			return false, err
 		}
@@ -120,8 +114,8 @@ func addAll(ctx context.Context, tx *sql.Tx, rows []sqlgen.Usage) (all bool, err
 	return true, nil
 }
 
-func insert(ctx context.Context, statement *sql.Stmt, args ...any) (rows int64, err error) {
-	done, err := statement.ExecContext(ctx, args...)
+func insert(ctx context.Context, tx sqlgen.DBTX, statement string, args ...any) (rows int64, err error) {
+	done, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return 0, err
 	}

@@ -105,6 +105,9 @@ func (s sqlite) there() error {
 	return nil
 }
 
+// repeats: to read the text of a statement takes longer than to run it.
+func (sqlite) repeats() bool { return true }
+
 // refused knows the codes for what is too large, breaks a constraint, or is of the wrong type.
 func (sqlite) refused(err error) bool {
 	var answer *driver.Error

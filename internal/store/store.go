@@ -25,6 +25,7 @@ type Store struct {
 	db        *sql.DB
 	following *sql.DB // one connection, for Changes alone
 	engine    engine
+	prepared  statements
 }
 
 // engine is what differs between the databases.
@@ -33,8 +34,10 @@ type engine interface {
 	lock(ctx context.Context, db *sql.DB) (unlock func() error, err error)
 	// there fails where what was opened is no longer what the URL names.
 	there() error
+	// repeats reports whether statements are to be prepared here that come again and again.
+	repeats() bool
 	// addRecords keeps records, and gives those that were not there.
-	addRecords(ctx context.Context, tx *sql.Tx, records []usage.Record) ([]usage.Record, error)
+	addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error)
 	// refused reports whether an error is the database's answer to what was to be written, and would be again.
 	refused(err error) bool
 	// listen is keys.Source's.

@@ -30,11 +30,15 @@ func (s *Store) addUsage(ctx context.Context, records []usage.Record) error {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	added, err := s.engine.addRecords(ctx, tx, records)
+	var to sqlgen.DBTX = tx
+	if s.engine.repeats() {
+		to = s.prepared.within(s.db, tx)
+	}
+	added, err := s.engine.addRecords(ctx, to, records)
 	if err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
-	if err := addToSums(ctx, sqlgen.New(tx), added); err != nil {
+	if err := addToSums(ctx, sqlgen.New(to), added); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
