@@ -89,7 +89,7 @@ func rounds(ctx context.Context, f *field, o options, s shape, connections int) 
 const script = `wrk.method = "POST"
 wrk.body = io.open("%s"):read("*a")
 wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer ` + token + `"
+wrk.headers["Authorization"] = "Bearer %s"
 function done(s, l, r)
   local e = s.errors
   io.write(string.format("DONE %%d %%d %%d %%d %%d (connect %%d, read %%d, write %%d, status %%d, timeout %%d)\n",
@@ -98,13 +98,16 @@ function done(s, l, r)
 end
 `
 
+// afterwards is how long what a contestant does once it has answered counts as well: a gateway keeps its records then.
+const afterwards = 400 * time.Millisecond
+
 // load runs wrk against a contestant for a time.
 func (f *field) load(ctx context.Context, c *contestant, s shape, connections int, each time.Duration) (turn, error) {
 	body, lua := filepath.Join(f.dir, "body.json"), filepath.Join(f.dir, "post.lua")
 	if err := os.WriteFile(body, []byte(s.body), 0o600); err != nil {
 		return turn{}, err
 	}
-	if err := os.WriteFile(lua, fmt.Appendf(nil, script, body), 0o600); err != nil {
+	if err := os.WriteFile(lua, fmt.Appendf(nil, script, body, c.token), 0o600); err != nil {
 		return turn{}, err
 	}
 	before, err := c.cpu()
@@ -117,6 +120,7 @@ func (f *field) load(ctx context.Context, c *contestant, s shape, connections in
 	if err != nil {
 		return turn{}, fmt.Errorf("wrk: %w\n%s", err, out)
 	}
+	time.Sleep(afterwards)
 	after, err := c.cpu()
 	if err != nil {
 		return turn{}, err

@@ -26,6 +26,7 @@ type contestant struct {
 	name    string
 	address string
 	pid     int
+	token   string // that it takes
 }
 
 const token = "sg-e2ebench" //nolint:gosec // of a gateway that lives for minutes, on loopback
@@ -156,7 +157,7 @@ func (f *field) enter(name string, start func(address string) (pid int, err erro
 	if err != nil {
 		return err
 	}
-	f.contestants = append(f.contestants, &contestant{name: name, address: address, pid: pid})
+	f.contestants = append(f.contestants, &contestant{name: name, address: address, pid: pid, token: token})
 	return nil
 }
 

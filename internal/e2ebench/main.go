@@ -23,6 +23,7 @@ type options struct {
 	starts   int           // of the gateway that are timed
 	streams  int           // that are opened at once and left idle
 	most     int           // streams that are opened at once, and have to be served
+	kept     int           // rounds of gateways with keys, limits and records
 }
 
 func main() {
@@ -53,6 +54,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.starts, "starts", 10, "starts of the gateway that are timed; 0 leaves it out")
 	flags.IntVar(&o.streams, "streams", 2000, "idle streams whose memory is measured; 0 leaves it out")
 	flags.IntVar(&o.most, "most", 10_000, "streams that are opened at once in the end; 0 leaves it out")
+	flags.IntVar(&o.kept, "kept", 0, "rounds of a gateway with keys, limits and records beside one without")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -61,7 +63,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer f.stop()
-	for _, part := range []func(context.Context, *field, options) error{compare, starts, streams} {
+	for _, part := range []func(context.Context, *field, options) error{compare, starts, streams, kept} {
 		if err := part(ctx, f, o); err != nil {
 			return err
 		}
