@@ -65,6 +65,41 @@ func TestChangeIsSeen(t *testing.T) {
 	}
 }
 
+// What a key grants changes with its organization and its projects, though nothing of the key has changed.
+func TestChangeOfTheOrganizationIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource()
+		token, _ := s.add(nil)
+		follow(t, s, keys.Options{}, func(a *keys.Authenticator) {
+			limit := func() int64 {
+				t.Helper()
+				p, err := a.Authenticate(t.Context(), auth.Request{Token: token})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return p.Scopes()[1].Requests
+			}
+			before := limit()
+			s.changeOrganization(func(h *keys.Holdings) {
+				project := h.Projects[proj]
+				project.Limits.Requests = 7
+				h.Projects[proj] = project
+			})
+			time.Sleep(500 * time.Millisecond)
+			synctest.Wait()
+			if after := limit(); before == 7 || after != 7 {
+				t.Errorf("%d requests, then %d", before, after)
+			}
+			s.changeOrganization(func(h *keys.Holdings) { h.Disabled = true })
+			time.Sleep(500 * time.Millisecond)
+			synctest.Wait()
+			if err := ask(t, a, token); !errors.Is(err, auth.ErrToken) {
+				t.Errorf("the organization is disabled: %v", err)
+			}
+		})
+	})
+}
+
 // A key that nobody had a moment ago is there at once.
 func TestNewKeyWasUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

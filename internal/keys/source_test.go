@@ -24,6 +24,7 @@ type source struct {
 	holdings map[string]keys.Holdings
 	revision keys.Revision
 	changed  []string // keys, since the first revision
+	others   []string // organizations, the same
 	replaced bool     // by another, or a copy of an earlier time
 	refuses  int      // notes of uses
 	away     bool
@@ -58,6 +59,8 @@ func (s *source) Key(_ context.Context, id string) (keys.Key, error) {
 
 func (s *source) Holdings(_ context.Context, id string) (keys.Holdings, error) {
 	err := s.ask("holdings")
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.holdings[id], err
 }
 
@@ -67,7 +70,7 @@ func (s *source) Changes(_ context.Context, since keys.Revision) (keys.Changes, 
 	defer s.mu.Unlock()
 	c := keys.Changes{Revision: s.revision, Everything: s.replaced}
 	if since != s.revision && !s.replaced {
-		c.Keys = slices.Clone(s.changed)
+		c.Keys, c.Organizations = slices.Clone(s.changed), slices.Clone(s.others)
 	}
 	return c, err
 }
@@ -98,6 +101,18 @@ func (s *source) change(id string, edit func(*keys.Key)) {
 	s.keys[id] = k
 	s.revision.Number++
 	s.changed = append(s.changed, id)
+}
+
+// changeOrganization is change for the organization and its projects.
+func (s *source) changeOrganization(edit func(*keys.Holdings)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.holdings[org]
+	h.Projects = maps.Clone(h.Projects) // what was handed out stays as it was
+	edit(&h)
+	s.holdings[org] = h
+	s.revision.Number++
+	s.others = append(s.others, org)
 }
 
 func (s *source) setAway(away bool) {

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// Record is one request. Its names in JSON are those of the spool, and of what the store takes apart.
+// Record is one request. Its names in JSON are those of the spool and of the store; see AppendJSON.
 type Record struct {
 	ID           string `json:"id"`           // 32 hexadecimal digits, in the order of At; see NewID
 	At           int64  `json:"at"`           // when it came, in ms since 1970
@@ -48,14 +48,20 @@ func NewID(at time.Time) string {
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()) //nolint:gosec // it has to be another, and is no secret
 	binary.BigEndian.PutUint32(id[4:], rand.Uint32()) //nolint:gosec // the same
 	putMillis(&id, at)
-	return hex.EncodeToString(id[:])
+	return digits(id)
 }
 
 // FirstID is before every id of a time, or of a later one.
 func FirstID(at time.Time) string {
 	var id [16]byte
 	putMillis(&id, at)
-	return hex.EncodeToString(id[:])
+	return digits(id)
+}
+
+func digits(id [16]byte) string {
+	var text [2 * len(id)]byte
+	hex.Encode(text[:], id[:])
+	return string(text[:])
 }
 
 func putMillis(id *[16]byte, at time.Time) {
