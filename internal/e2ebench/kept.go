@@ -13,8 +13,8 @@ import (
 
 // Limits that nobody reaches, of a token of the settings and of a key.
 const (
-	ofToken = ", limits: {requests: 1000000000, tokens: 1000000000000, parallel: 1000, day_tokens: 1000000000000000, month_tokens: 1000000000000000}"
-	ofKey   = "--requests-per-minute 1000000000 --tokens-per-minute 1000000000000 --parallel 1000 " +
+	inSettings = ", limits: {requests: 1000000000, tokens: 1000000000000, parallel: 1000, day_tokens: 1000000000000000, month_tokens: 1000000000000000}"
+	asFlags    = "--requests-per-minute 1000000000 --tokens-per-minute 1000000000000 --parallel 1000 " +
 		"--tokens-per-day 1000000000000000 --tokens-per-month 1000000000000000"
 )
 
@@ -47,7 +47,7 @@ func (f *field) startKept(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	bare, limited := "auth: {tokens: [{name: load, token: "+token+"}]}\n", "auth: {tokens: [{name: load, token: "+token+ofToken+"}]}\n"
+	bare, limited := "auth: {tokens: [{name: load, token: "+token+"}]}\n", "auth: {tokens: [{name: load, token: "+token+inSettings+"}]}\n"
 	for _, g := range []struct{ name, auth, token string }{
 		{"bare", bare, token},
 		{"bare again", bare, token},
@@ -72,7 +72,7 @@ func (f *field) startKept(ctx context.Context, o options) error {
 
 // newKey makes a key with all limits.
 func newKey(ctx context.Context, o options, store string) (string, error) {
-	args := append([]string{"keys", "create", "--name", "load", "--format", "json", "--store", store}, strings.Fields(ofKey)...)
+	args := append([]string{"keys", "create", "--name", "load", "--format", "json", "--store", store}, strings.Fields(asFlags)...)
 	out, err := exec.CommandContext(ctx, o.specgate, args...).Output() //nolint:gosec // our own program
 	if err != nil {
 		return "", fmt.Errorf("make a key: %w", err)
