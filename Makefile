@@ -171,7 +171,7 @@ test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all 
 scorecards: ## Hold real servers to the contract, bare and behind the gateway, and write what comes into docs/conformance.md
 	.ci/scorecards
 
-.PHONY: test-deploy lint-chart golden image release-check release licences security
+.PHONY: test-deploy lint-chart golden image release-check release licences licences-npm security
 test-deploy: build lint-chart ## Run the container's tree, and hold chart, compose file and unit to what they say (needs root)
 	cd deploy/check && $(GO) mod tidy -diff && $(GO) vet ./... && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 ./...
 	.ci/hadolint deploy/container/Dockerfile
@@ -192,6 +192,7 @@ $(BIN)/helm-$(HELM):
 
 image: ## Build the container image specgate:dev for this machine (needs Docker)
 	CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/image/linux/$$($(GO) env GOARCH)/specgate ./cmd/specgate
+	cp LICENSE docs/licences.txt $(BIN)/image
 	docker build --file deploy/container/Dockerfile --platform linux/$$($(GO) env GOARCH) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) --tag specgate:dev $(BIN)/image
 
 release-check: $(BIN)/goreleaser-$(GORELEASER) $(BIN)/cyclonedx-gomod ## Make a release without publishing it, and check what is in it (15 minutes the first time)
@@ -207,9 +208,17 @@ $(BIN)/goreleaser-$(GORELEASER):
 $(BIN)/cyclonedx-gomod: deploy/check/go.mod
 	cd deploy/check && $(GO) build -o $(abspath $@) github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
-licences: ## Write docs/licences.md, and fail where a module in the binary has a licence that is not allowed
-	cd internal/licences && $(GO) build -o $(abspath $(BIN))/licences .
-	@$(BIN)/licences ./cmd/specgate >$(BIN)/licences.md && mv $(BIN)/licences.md docs/licences.md
+licences: $(BIN)/licences ## Write docs/licences.*, and fail where what is in the binary has a licence that is not allowed
+	@$< docs ./cmd/specgate
+
+licences-npm: $(BIN)/licences ## Look what is in the Swagger UI that is linked, and under which licences (needs npm)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cp internal/licences/npm/package*.json "$$dir" && \
+	  npm ci --prefix "$$dir" --silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps && \
+	  $< -swagger-ui "$$dir/node_modules" internal/licences/swaggerui.json
+	$(MAKE) licences
+
+$(BIN)/licences: $(wildcard internal/licences/* internal/licences/npm/*)
+	cd internal/licences && $(GO) build -o $(abspath $@) .
 
 security: licences ## Look for known weaknesses in what the binary calls (asks vuln.go.dev)
 	@$(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK) ./... || { \

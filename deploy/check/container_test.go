@@ -31,6 +31,9 @@ func newImage(t *testing.T, roots string) *image {
 	if err := os.Chmod(target, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	for _, file := range []string{"../../LICENSE", licences} {
+		write(t, filepath.Join(folder, filepath.Base(file)), read(t, file))
+	}
 	return build(t, dockerfile, map[string]string{"base": base, "": folder})
 }
 
