@@ -64,10 +64,23 @@ func TestChartRefuses(t *testing.T) {
 		{"replicas=2,config.auth.tokens[0].token=t,config.auth.tokens[0].limits.requests=1", "would each grant the limits"},
 		{"config.auth.mode=keys", "would be lost with the pod"},
 		{"replicas=2,persistence.enabled=true", "persistence is of one replica"},
-		{"existingSecret=a,secret.B=c", "both set"},
+		{"existingSecret=a,secret.B=c,config.auth.mode=tokens", "both set"},
+		{"replicas=3,secret.SPECGATE_AUTH_MODE=keys", "cannot share keys in SQLite"},
+		{"existingSecret=a", "set config.auth.mode"},
+		{"extraEnv[0].name=SPECGATE_AUTH_MODE,extraEnv[0].valueFrom.secretKeyRef.name=a", "set config.auth.mode"},
 		{"config.shutdown.drain=30s", "a stream may take 3600s"},
 		{"config.upstreams.a.timeouts.total=2h,config.shutdown.drain=1h30m", "a stream may take 7200s"},
+		{"config.upstreams.a.timeouts.total=0s", "without end"},
+		{"config.upstreams.a.timeouts.total=0", "without end"},
+		{"config.upstreams.a.timeouts.total=0s,config.shutdown.drain=0", "without end"},
+		{"config.upstreams.a.timeouts.total=0s,config.upstreams.b.timeouts.total=2h,config.shutdown.drain=1h", "a stream may take 7200s"},
 		{"config.shutdown.delay=soon", "is not a duration"},
+		{"networkPolicy.enabled=false", "open to the whole cluster"},
+		{"serviceMonitor.enabled=true,config.ops.token=${TOKEN}", "cannot read it"},
+		{"service.type=LoadBalancer,networkPolicy.from[0].namespaceSelector.matchLabels.a=b", "add an ipBlock"},
+		{"autoscaling.enabled=true,autoscaling.minReplicas=10,autoscaling.maxReplicas=2", "minReplicas is 10"},
+		{"replicas=2,podDisruptionBudget.maxUnavailable=0", "no node could be drained"},
+		{"replicas=2,podDisruptionBudget.maxUnavailable=0%", "no node could be drained"},
 		{"image.repositry=x", "image"},
 		{"service.port=0", "port"},
 	} {
@@ -78,6 +91,10 @@ func TestChartRefuses(t *testing.T) {
 	for _, set := range []string{
 		"replicas=2,config.auth.mode=keys,config.store=postgres://h/d,config.limits.backend=redis://h",
 		"replicas=2,config.auth.mode=keys,secret.SPECGATE_STORE=postgres://h/d,secret.SPECGATE_LIMITS=redis://h",
+		"existingSecret=a,extraEnv[0].name=SPECGATE_AUTH_MODE,extraEnv[0].value=tokens",
+		"networkPolicy.enabled=false,secret.SPECGATE_OPS_TOKEN=0123456789abcdef",
+		"networkPolicy.enabled=false,config.ops.open=true",
+		"service.type=LoadBalancer",
 	} {
 		if said, err := render(t, "--set", set); err != nil {
 			t.Errorf("%s: %s", set, said)
@@ -100,6 +117,13 @@ func holds(t *testing.T, o objects) {
 	if cancel := 5.0; grace <= seconds(t, delay)+seconds(t, drain)+cancel || seconds(t, drain) <= longest {
 		t.Errorf("grace %vs, delay %s, drain %s, the longest stream %vs", grace, delay, drain, longest)
 	}
+	env := o.environment(t, c)
+	if token := env["SPECGATE_OPS_TOKEN"] != ""; settings.Ops.Open == token {
+		t.Errorf("the operations listener has a token: %v, and is open: %v", token, settings.Ops.Open)
+	}
+	if o.monitor != nil {
+		o.scraped(t, env)
+	}
 	if settings.Listen != "0.0.0.0:8420" || settings.OpsListen != "0.0.0.0:8421" {
 		t.Errorf("it listens on %s and %s", settings.Listen, settings.OpsListen)
 	}
@@ -113,6 +137,25 @@ func holds(t *testing.T, o objects) {
 		}
 	}
 	o.selected(t, ports)
+}
+
+// scraped looks whether Prometheus shows what the operations listener asks for, and knows the job by a name that
+// the alerts know too.
+func (o objects) scraped(t *testing.T, env map[string]string) {
+	t.Helper()
+	if label := o.monitor.Spec.JobLabel; o.services[0].Labels[label] != "specgate" {
+		t.Errorf("the job is called by the label %s", label)
+	}
+	shown := o.monitor.Spec.Endpoints[0].Authorization
+	if (shown != nil) != (env["SPECGATE_OPS_TOKEN"] != "") {
+		t.Errorf("it shows %v", shown)
+	}
+	if shown == nil || o.secret == nil {
+		return
+	}
+	if key := shown.Credentials; key.Name != o.secret.Name || len(o.secret.Data[key.Key]) == 0 {
+		t.Errorf("there is no %s in the Secret %s", key.Key, key.Name)
+	}
 }
 
 // restricted holds the pod to what the restricted profile of Kubernetes asks, and to a file system that is
@@ -205,6 +248,9 @@ func (o objects) environment(t *testing.T, c corev1.Container) map[string]string
 	}
 	for _, e := range c.Env {
 		env[e.Name] = e.Value
+	}
+	if o.secret == nil && o.monitor != nil && o.monitor.Spec.Endpoints[0].Authorization != nil {
+		env["SPECGATE_OPS_TOKEN"] = "0123456789abcdef"
 	}
 	return env
 }

@@ -93,6 +93,9 @@ func (o *objects) take(object runtime.Object) bool {
 type settings struct {
 	Listen    string `json:"listen"`
 	OpsListen string `json:"ops_listen"`
+	Ops       struct {
+		Open bool `json:"open"`
+	} `json:"ops"`
 	Shutdown  struct {
 		Delay string `json:"delay"`
 		Drain string `json:"drain"`

@@ -27,7 +27,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- ceil $sum | int64 -}}
 {{- end }}
 
-{{- /* How long a stream may take: the longest timeouts.total, an hour where none is set. */ -}}
+{{- /* How long a stream may take: the longest timeouts.total, an hour where none is set. 0 is without end, of which none is the longest. */ -}}
 {{- define "specgate.longest" -}}
 {{- $longest := ternary 0 3600 (gt (len (.Values.config.upstreams | default dict)) 0) -}}
 {{- range $name, $upstream := .Values.config.upstreams | default dict -}}
@@ -37,14 +37,23 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $longest -}}
 {{- end }}
 
+{{- /* The upstreams whose streams may go on without end. */ -}}
+{{- define "specgate.endless" -}}
+{{- range $name, $upstream := .Values.config.upstreams | default dict -}}
+{{- if eq "0" (include "specgate.seconds" (dig "timeouts" "total" "1h" $upstream)) }}{{ $name }} {{ end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "specgate.delay" -}}
 {{ include "specgate.seconds" (dig "shutdown" "delay" "0s" .Values.config) }}
 {{- end }}
 
 {{- define "specgate.drain" -}}
 {{- $longest := include "specgate.longest" . | int64 -}}
-{{- $drain := dig "shutdown" "drain" "" .Values.config -}}
+{{- $endless := include "specgate.endless" . | trim -}}
+{{- $drain := dig "shutdown" "drain" "" .Values.config | toString -}}
 {{- $seconds := ternary (include "specgate.seconds" ($drain | default "0s") | int64) (add $longest 60) (ne $drain "") -}}
+{{- if and $endless (or (eq $drain "") (le ($seconds | int64) 0)) }}{{ fail (printf "timeouts.total is 0 for %s, so that a stream may go on without end: set config.shutdown.drain to how long it may once its pod ends, or give timeouts.total a limit" $endless) }}{{ end -}}
 {{- if le ($seconds | int64) $longest }}{{ fail (printf "config.shutdown.drain is %ds, and a stream may take %ds: make it longer, leave it out, or make timeouts.total of the upstreams shorter" ($seconds | int64) $longest) }}{{ end -}}
 {{- $seconds -}}
 {{- end }}
@@ -61,10 +70,20 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- get $env .variable | default (get .root.Values.secret .variable) | default .setting | default $unseen -}}
 {{- end }}
 
+{{- /* The mode that is in force: of the container's variables, those of a Secret, the file. */ -}}
 {{- define "specgate.mode" -}}
-{{- $mode := dig "auth" "mode" "tokens" .Values.config -}}
-{{- range .Values.extraEnv }}{{ if eq .name "SPECGATE_AUTH_MODE" }}{{ $mode = .value }}{{ end }}{{ end -}}
-{{- $mode -}}
+{{- $mode := dig "auth" "mode" "" .Values.config -}}
+{{- $mode = get .Values.secret "SPECGATE_AUTH_MODE" | default $mode -}}
+{{- range .Values.extraEnv }}{{ if eq .name "SPECGATE_AUTH_MODE" }}{{ $mode = required "SPECGATE_AUTH_MODE is taken from elsewhere, which is not seen here: set config.auth.mode" .value }}{{ end }}{{ end -}}
+{{- if and .Values.existingSecret (not $mode) }}{{ fail "existingSecret may hold SPECGATE_AUTH_MODE, which is not seen here: set config.auth.mode" }}{{ end -}}
+{{- $mode | default "tokens" -}}
+{{- end }}
+
+{{- /* Whether the operations listener asks for a token, as far as it is seen here. */ -}}
+{{- define "specgate.opsToken" -}}
+{{- $there := or (get .Values.secret "SPECGATE_OPS_TOKEN") (dig "ops" "token" "" .Values.config) .Values.serviceMonitor.tokenSecret.name -}}
+{{- range .Values.extraEnv }}{{ if eq .name "SPECGATE_OPS_TOKEN" }}{{ $there = true }}{{ end }}{{ end -}}
+{{- if $there }}true{{ end -}}
 {{- end }}
 
 {{- /* What several replicas need is refused here, and not found out by callers. */ -}}
@@ -80,6 +99,16 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and $limited (include "specgate.several" .) (not $counted) }}{{ fail "several replicas would each grant the limits of callers in full: set config.limits.backend, or SPECGATE_LIMITS in a secret, to redis://, or run one replica without autoscaling" }}{{ end -}}
 {{- if and $keys (not $shared) (not .Values.persistence.enabled) }}{{ fail "keys in SQLite would be lost with the pod: set persistence.enabled, or config.store to postgres://" }}{{ end -}}
 {{- if and .Values.persistence.enabled (include "specgate.several" .) }}{{ fail "persistence is of one replica: turn it off, or run one replica without autoscaling" }}{{ end -}}
+{{- $open := dig "ops" "open" false .Values.config -}}
+{{- if not (or .Values.networkPolicy.enabled (include "specgate.opsToken" .) $open) }}{{ fail "metrics would be open to the whole cluster: set SPECGATE_OPS_TOKEN in secret, or serviceMonitor.tokenSecret.name where it is in a Secret of yours, or networkPolicy.enabled, or config.ops.open to true" }}{{ end -}}
+{{- $monitor := .Values.serviceMonitor -}}
+{{- if and $monitor.enabled (include "specgate.opsToken" .) (not $monitor.tokenSecret.name) (not (get .Values.secret "SPECGATE_OPS_TOKEN")) }}{{ fail "Prometheus has to show the token of the operations listener, and cannot read it: put SPECGATE_OPS_TOKEN into secret, or name the Secret that has it in serviceMonitor.tokenSecret" }}{{ end -}}
+{{- $blocks := 0 -}}
+{{- range .Values.networkPolicy.from }}{{ if hasKey . "ipBlock" }}{{ $blocks = add $blocks 1 }}{{ end }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled .Values.networkPolicy.from (ne .Values.service.type "ClusterIP") (eq ($blocks | int) 0) }}{{ fail (printf "a service of the type %s has callers from outside, whom no selector of networkPolicy.from lets through: add an ipBlock, or make it ClusterIP" .Values.service.type) }}{{ end -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}{{ fail (printf "autoscaling.minReplicas is %d, and maxReplicas %d: make it no more than that" (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}{{ end -}}
+{{- if and (include "specgate.several" .) (regexMatch "^0+%?$" (.Values.podDisruptionBudget.maxUnavailable | toString)) }}{{ fail "podDisruptionBudget.maxUnavailable is 0, with which no node could be drained: make it 1 or more" }}{{ end -}}
 {{- if and .Values.existingSecret .Values.secret }}{{ fail "existingSecret and secret are both set: put all variables into one of them" }}{{ end -}}
 {{- end }}
 
@@ -88,7 +117,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
 {{- define "specgate.config" -}}
-{{- $own := dict "listen" "0.0.0.0:8420" "ops_listen" "0.0.0.0:8421" "ops" (dict "open" true) -}}
+{{- $own := dict "listen" "0.0.0.0:8420" "ops_listen" "0.0.0.0:8421" -}}
+{{- if not (include "specgate.opsToken" .) }}{{ $_ := set $own "ops" (dict "open" true) }}{{ end -}}
 {{- if .Values.tls.secretName }}{{ $_ := set $own "tls" (dict "cert_file" "/etc/specgate/tls/tls.crt" "key_file" "/etc/specgate/tls/tls.key") }}{{ end -}}
 {{- if eq (include "specgate.mode" .) "keys" }}{{ $_ := set $own "usage" (dict "spool" (dig "usage" "spool" "/var/lib/specgate/spool" .Values.config)) }}{{ end -}}
 {{- $shutdown := dict "delay" (printf "%ss" (include "specgate.delay" .)) "drain" (printf "%ss" (include "specgate.drain" .)) -}}
