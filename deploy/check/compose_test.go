@@ -54,6 +54,9 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
+	if !slices.Contains(p.Services["prometheus"].Command, "--enable-feature=exemplar-storage") {
+		t.Error("Prometheus drops the exemplars, which the dashboard asks for")
+	}
 	for _, name := range []string{"data", "models", "metrics"} {
 		if !p.Networks[name].Internal {
 			t.Errorf("the network %s leads outside", name)
@@ -89,7 +92,15 @@ func TestComposeSettings(t *testing.T) {
 	if cancel := 5.0; grace <= seconds(t, got.Shutdown.Delay)+seconds(t, got.Shutdown.Drain)+cancel {
 		t.Errorf("it is ended after %vs, and drains for %s", grace, got.Shutdown.Drain)
 	}
+	token := env["SPECGATE_OPS_TOKEN_FILE"]
+	if token == "" || got.Ops.Open {
+		t.Errorf("all who share a network with it can read its metrics: the token %q, open %v", token, got.Ops.Open)
+	}
+	shown := func(c types.ServiceSecretConfig) bool { return c.Source == filepath.Base(token) }
 	targets := read(t, "../prometheus/prometheus.yml")
+	if !slices.ContainsFunc(p.Services["prometheus"].Secrets, shown) || !strings.Contains(targets, "credentials_file: /run/secrets/"+filepath.Base(token)+"}") {
+		t.Error("Prometheus does not show the token")
+	}
 	_, port, _ := strings.Cut(got.OpsListen, ":")
 	if !strings.Contains(targets, "specgate:"+port) {
 		t.Error("Prometheus asks at another port")
