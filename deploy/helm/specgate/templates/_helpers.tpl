@@ -27,7 +27,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- ceil $sum | int64 -}}
 {{- end }}
 
-{{- /* How long a stream may take: the longest timeouts.total, an hour where none is set. 0 is without end, of which none is the longest. */ -}}
+{{- /* How long a stream may take: the longest timeouts.total, an hour where none is set. Those of 0, which is none, are not among them. */ -}}
 {{- define "specgate.longest" -}}
 {{- $longest := ternary 0 3600 (gt (len (.Values.config.upstreams | default dict)) 0) -}}
 {{- range $name, $upstream := .Values.config.upstreams | default dict -}}
@@ -99,6 +99,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and $limited (include "specgate.several" .) (not $counted) }}{{ fail "several replicas would each grant the limits of callers in full: set config.limits.backend, or SPECGATE_LIMITS in a secret, to redis://, or run one replica without autoscaling" }}{{ end -}}
 {{- if and $keys (not $shared) (not .Values.persistence.enabled) }}{{ fail "keys in SQLite would be lost with the pod: set persistence.enabled, or config.store to postgres://" }}{{ end -}}
 {{- if and .Values.persistence.enabled (include "specgate.several" .) }}{{ fail "persistence is of one replica: turn it off, or run one replica without autoscaling" }}{{ end -}}
+{{- if and .Values.existingSecret .Values.secret }}{{ fail "existingSecret and secret are both set: put all variables into one of them" }}{{ end -}}
+{{- end }}
+
+{{- /* As is what nobody could reach, or everybody, and what Kubernetes would take and not be able to do. */ -}}
+{{- define "specgate.checkCluster" -}}
 {{- $open := dig "ops" "open" false .Values.config -}}
 {{- if not (or .Values.networkPolicy.enabled (include "specgate.opsToken" .) $open) }}{{ fail "metrics would be open to the whole cluster: set SPECGATE_OPS_TOKEN in secret, or serviceMonitor.tokenSecret.name where it is in a Secret of yours, or networkPolicy.enabled, or config.ops.open to true" }}{{ end -}}
 {{- $monitor := .Values.serviceMonitor -}}
@@ -109,7 +114,6 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $scaling := .Values.autoscaling -}}
 {{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}{{ fail (printf "autoscaling.minReplicas is %d, and maxReplicas %d: make it no more than that" (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}{{ end -}}
 {{- if and (include "specgate.several" .) (regexMatch "^0+%?$" (.Values.podDisruptionBudget.maxUnavailable | toString)) }}{{ fail "podDisruptionBudget.maxUnavailable is 0, with which no node could be drained: make it 1 or more" }}{{ end -}}
-{{- if and .Values.existingSecret .Values.secret }}{{ fail "existingSecret and secret are both set: put all variables into one of them" }}{{ end -}}
 {{- end }}
 
 {{- define "specgate.secretName" -}}
