@@ -96,7 +96,7 @@ type settings struct {
 	Ops       struct {
 		Open bool `json:"open"`
 	} `json:"ops"`
-	Shutdown  struct {
+	Shutdown struct {
 		Delay string `json:"delay"`
 		Drain string `json:"drain"`
 	} `json:"shutdown"`
