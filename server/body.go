@@ -22,7 +22,7 @@ import (
 // unread ends its connection: the answer need not wait for the rest, and the rest is never a request. In
 // HTTP/2 it ends its stream alone, which net/http sees to.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	limit := s.options.Limits.Body
+	limit, most := s.options.Limits.Body, s.options.Limits.InflightBytes
 	return func(c echo.Context) error {
 		r := c.Request()
 		stream := r.ProtoMajor > 1
@@ -37,7 +37,7 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			return apierror.BodyTooLarge(limit)
 		}
 		w := c.Response().Writer // the server's own, which MaxBytesReader tells to close the connection
-		body := &requestBody{limit: limit, length: r.ContentLength, flight: &s.flight}
+		body := &requestBody{limit: limit, length: r.ContentLength, flight: &s.flight, most: most}
 		body.paced = pacedReader{body: r.Body, control: http.NewResponseController(w), timeout: s.options.Limits.BodyTimeout, stream: stream}
 		body.src = &body.paced
 		if r.ContentLength < 0 {
@@ -138,6 +138,7 @@ type requestBody struct {
 	src      io.Reader
 	limit    int64
 	flight   *inflight
+	most     int64 // bytes that all bodies may have together
 	length   int64 // that it has said it has, when decoded; -1 where it has not
 	held     int64
 	err      error
@@ -151,7 +152,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	if n > 0 {
 		b.held += int64(n)
-		if !b.flight.hold(int64(n)) {
+		if !b.flight.hold(int64(n), b.most) {
 			b.err = apierror.Overloaded()
 			return 0, b.err
 		}

@@ -8,9 +8,12 @@ import (
 	"github.com/specgate/specgate/internal/auth"
 )
 
-// operations is what the operations listener serves. Health checks are for everybody, as they are for callers:
+// operate answers a request to the operations listener.
+func (s *Server) operate(w http.ResponseWriter, r *http.Request) { s.operations.ServeHTTP(w, r) }
+
+// newOperations is what the operations listener serves. Health checks are for everybody, as they are for callers:
 // what asks for them has seldom a token to show.
-func (s *Server) operations() http.Handler {
+func (s *Server) newOperations() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(pageHealth, s)
 	mux.HandleFunc(pageReady, func(w http.ResponseWriter, r *http.Request) {

@@ -21,14 +21,14 @@ const (
 )
 
 // Serve answers the requests that come to main, and health checks and metrics on ops (which may be
-// nil), until ctx ends; then it drains, as Shutdown says, and returns. It closes both listeners. The
+// nil), with the options that are current, until ctx ends; then it drains, as Shutdown says, and returns. It closes both listeners. The
 // error is that of a listener that broke.
 func (s *Server) Serve(ctx context.Context, main, ops net.Listener) error {
-	front := s.newHTTP(http.HandlerFunc(s.streams))
-	back := s.newHTTP(s.operations())
+	front := s.newHTTP(s.present((*Server).streams))
+	back := s.newHTTP(s.present((*Server).operate))
 	ctx, failed := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { failed(s.serveFront(front, deadlineListener{main, s.options.Limits.WriteTimeout})) })
+	running.Go(func() { failed(s.serveFront(front, deadlineListener{main, s.writeTimeout})) })
 	if t := s.options.TLS; t != nil {
 		running.Go(func() { t.Certificate.watch(ctx, t.Reload, s.options.Logger) })
 	}
@@ -64,11 +64,11 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 // drain ends the front in order: not ready, but still taking requests; then no new ones; then what
 // still runs is cancelled, and told so.
 func (s *Server) drain(ctx context.Context, front *http.Server) {
-	log := s.options.Logger
+	log, end := s.options.Logger, s.current.Load().options.Shutdown
 	s.draining.Store(true)
-	log.InfoContext(ctx, "shutting down", "delay", s.options.Shutdown.Delay, "drain", s.options.Shutdown.Drain)
-	time.Sleep(s.options.Shutdown.Delay)
-	if shutdown(ctx, front, s.options.Shutdown.Drain) {
+	log.InfoContext(ctx, "shutting down", "delay", end.Delay, "drain", end.Drain)
+	time.Sleep(end.Delay)
+	if shutdown(ctx, front, end.Drain) {
 		return
 	}
 	log.WarnContext(ctx, "requests are cancelled: they ran longer than the drain")
@@ -87,7 +87,7 @@ func shutdown(ctx context.Context, front *http.Server, wait time.Duration) bool 
 // holds an answer up for that long at most, and a stream may last for hours.
 type deadlineListener struct {
 	net.Listener
-	timeout time.Duration
+	timeout func() time.Duration
 }
 
 // Accept waits for the next connection.
@@ -105,7 +105,7 @@ func (l deadlineListener) Accept() (net.Conn, error) {
 
 type deadlineConn struct {
 	*net.TCPConn
-	timeout time.Duration
+	timeout func() time.Duration
 	until   atomic.Int64 // the deadline of somebody else, in nanoseconds since 1970; 0 where there is none
 }
 
@@ -122,7 +122,7 @@ func (c *deadlineConn) SetWriteDeadline(t time.Time) error {
 
 // next is the deadline for the next piece.
 func (c *deadlineConn) next() time.Time {
-	deadline := time.Now().Add(c.timeout)
+	deadline := time.Now().Add(c.timeout())
 	if until := c.until.Load(); until != 0 && until < deadline.UnixNano() {
 		return time.Unix(0, until)
 	}

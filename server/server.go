@@ -55,7 +55,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a server is made of; all are needed but TLS, Meter, Usage, Faults and the last three.
+// Options are what a generation of a server is made of; all are needed but TLS, Meter, Usage, Faults and the last three.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -74,25 +74,33 @@ type Options struct {
 	Parts      func() any   // what /readyz of the operations listener tells of each part, as JSON; may be nil
 }
 
-// Server is a gateway. It serves once.
+// Server is a gateway with one set of options, and serves once. Those that come after it, by Next, are the same gateway
+// with others.
 type Server struct {
-	options  Options
-	echo     *echo.Echo
-	flight   inflight
-	codes    map[string]bool // of errors, that the log may name
-	fields   map[string]bool // of requests, that metrics may name
-	draining atomic.Bool
-	told     atomic.Int64    // when the log had last why keys cannot be checked; nanoseconds since 1970
-	base     context.Context // of every request; its cause says why the server ended them
-	cancel   context.CancelCauseFunc
-	asked    atomic.Int64 // requests for a completion that kept the contract; counted where there are faults
+	*shared
+	options Options
+	echo    *echo.Echo
+
+	operations http.Handler
+	codes      map[string]bool // of errors, that the log may name
+	fields     map[string]bool // of requests, that metrics may name
+	asked      *atomic.Int64   // requests for a completion that kept the contract; counted where there are faults
+	users      users
 }
 
 // New assembles a server, and fails where the contract asks for what it could not enforce.
 func New(o Options) (*Server, error) {
-	s := &Server{options: o, echo: echo.New()}
-	s.base, s.cancel = context.WithCancelCause(context.Background())
-	s.flight = inflight{maxBytes: o.Limits.InflightBytes, maxRequests: o.Limits.MaxConcurrent}
+	s, err := assemble(newShared(), o)
+	if err != nil {
+		return nil, err
+	}
+	s.current.Store(s)
+	return s, nil
+}
+
+func assemble(all *shared, o Options) (*Server, error) {
+	s := &Server{shared: all, options: o, echo: echo.New(), asked: &atomic.Int64{}}
+	s.users.begin()
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.Binder = binder{}
 	s.echo.HTTPErrorHandler = s.renderError
@@ -101,6 +109,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.codes, s.fields = codesOf(doc), namesOf(doc)
+	s.operations = s.newOperations()
 	if err := s.addPages(doc, o.Spec); err != nil {
 		return nil, err
 	}
@@ -132,7 +141,7 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// ServeHTTP answers one request, as a listener's server would hand it over.
+// ServeHTTP answers one request with the options of s, as a listener's server would hand it over.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
 // everyRequest puts middlewares before every route, and before what has none. They are put together

@@ -34,6 +34,7 @@ func Default() Config {
 		Usage: Usage{
 			Records: "auto", Durability: "batch", Retention: 30 * 24 * time.Hour, RetentionDaily: 400 * 24 * time.Hour, SpoolLimit: 64 * mebibyte,
 		},
+		Reload:   Reload{Watch: true},
 		Shutdown: Shutdown{Delay: 0, Drain: 30 * time.Second},
 	}
 }
@@ -62,19 +63,20 @@ func DefaultModel() Model { return Model{Unsupported: "refuse"} }
 func DefaultTarget() Target { return Target{Weight: 1, Priority: 1} }
 
 // Config is every setting of the gateway. Its yaml tags are the names, env the variables, enum the
-// values that are allowed, and doc what the published pages say.
+// values that are allowed, change what it takes for another value to hold, and doc what the published
+// pages say.
 type Config struct {
-	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token, or another auth.mode."`
-	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" doc:"Address of the operations listener (/metrics, /healthz, /readyz), as host:port. Any address but loopback needs ops.token, or ops.open. Empty turns it off."`
+	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" change:"restart" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token, or another auth.mode."`
+	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" change:"restart" doc:"Address of the operations listener (/metrics, /healthz, /readyz), as host:port. Any address but loopback needs ops.token, or ops.open. Empty turns it off."`
 
-	H2C bool `yaml:"h2c" env:"SPECGATE_H2C" doc:"Serves HTTP/2 without TLS as well, to clients that begin with it (prior knowledge), such as a proxy on the same machine. With TLS, HTTP/2 is always there."`
+	H2C bool `yaml:"h2c" env:"SPECGATE_H2C" change:"restart" doc:"Serves HTTP/2 without TLS as well, to clients that begin with it (prior knowledge), such as a proxy on the same machine. With TLS, HTTP/2 is always there."`
 
 	Ops       Ops                `yaml:"ops" doc:"The operations listener, which has the address ops_listen."`
 	TLS       TLS                `yaml:"tls" doc:"TLS for clients (docs/tls.md). The operations listener never has it."`
 	Contract  Contract           `yaml:"contract" doc:"What this deployment has otherwise than the published contract."`
 	Log       Log                `yaml:"log" doc:"The log, which goes to standard error."`
 	Auth      Auth               `yaml:"auth" doc:"Who may call."`
-	Store     Secret             `yaml:"store" env:"SPECGATE_STORE" doc:"Where keys and usage are kept (docs/keys.md): sqlite://FILE, or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Empty is sqlite://specgate.db, in the working directory. It is opened where auth.mode is keys or usage is recorded, and by the commands that manage it."`
+	Store     Secret             `yaml:"store" env:"SPECGATE_STORE" change:"restart" doc:"Where keys and usage are kept (docs/keys.md): sqlite://FILE, or postgres://USER:PASSWORD@HOST:PORT/DATABASE. Empty is sqlite://specgate.db, in the working directory. It is opened where auth.mode is keys or usage is recorded, and by the commands that manage it."`
 	Upstreams map[string]Backend `yaml:"upstreams" doc:"The backends by name. Every model id goes to a single one; of several, models says which. With none, the embedded test model specgate-1 answers."`
 	Models    map[string]Model   `yaml:"models" doc:"Which models there are, and which backends have them (docs/routing.md). A name is a model's id, or a pattern in which an asterisk stands for any characters, slashes too; an id comes before a pattern, and a longer pattern before a shorter one."`
 	Retry     Retry              `yaml:"retry" doc:"When a request that no backend has begun to work on is sent again. For models."`
@@ -85,26 +87,31 @@ type Config struct {
 	Usage     Usage              `yaml:"usage" doc:"What is recorded of requests (docs/usage.md)."`
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`
 	Faults    Faults             `yaml:"faults" doc:"What goes wrong with answers on purpose, for tests of how clients take it."`
+	Reload    Reload             `yaml:"reload" doc:"How settings change while the gateway runs (docs/reload.md)."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
 
 	// Notices are what an operator should hear of although nothing is wrong. Load fills them.
 	Notices []string `yaml:"-"`
 	// Origins says, by setting, where a value comes from that is not the default. Load fills it.
 	Origins map[string]string `yaml:"-"`
+	// Files are those that it was read from; what a setting names, whoever reads it adds. Load makes it.
+	Files Files `yaml:"-"`
+	// Blank says that the file of settings sets none. Load finds it.
+	Blank bool `yaml:"-"`
 }
 
 // Ops is what the operations listener shows, and to whom.
 type Ops struct {
-	Token Secret `yaml:"token" env:"SPECGATE_OPS_TOKEN" doc:"The bearer token that it asks for, but for /healthz and /readyz. Empty asks for none."`
-	Open  bool   `yaml:"open" env:"SPECGATE_OPS_OPEN" doc:"Lets it be on an address that others can reach without a token, where the network keeps them away."`
-	Pprof bool   `yaml:"pprof" env:"SPECGATE_OPS_PPROF" doc:"Serves the profiles of the Go runtime under /debug/pprof/. On an address that others can reach it needs ops.token."`
+	Token Secret `yaml:"token" env:"SPECGATE_OPS_TOKEN" change:"reload" doc:"The bearer token that it asks for, but for /healthz and /readyz. Empty asks for none."`
+	Open  bool   `yaml:"open" env:"SPECGATE_OPS_OPEN" change:"reload" doc:"Lets it be on an address that others can reach without a token, where the network keeps them away."`
+	Pprof bool   `yaml:"pprof" env:"SPECGATE_OPS_PPROF" change:"reload" doc:"Serves the profiles of the Go runtime under /debug/pprof/. On an address that others can reach it needs ops.token."`
 }
 
 // TLS is what clients are shown; nothing where no file is set.
 type TLS struct {
-	CertFile   string `yaml:"cert_file" env:"SPECGATE_TLS_CERT_FILE" doc:"The certificate in PEM, followed by those that lead from it to a root. Empty serves without TLS. Both files are read again when they change."`
-	KeyFile    string `yaml:"key_file" env:"SPECGATE_TLS_KEY_FILE" doc:"Its key in PEM, without a passphrase."`
-	MinVersion string `yaml:"min_version" env:"SPECGATE_TLS_MIN_VERSION" enum:"1.2,1.3" doc:"The oldest version of TLS that is spoken."`
+	CertFile   string `yaml:"cert_file" env:"SPECGATE_TLS_CERT_FILE" change:"restart" doc:"The certificate in PEM, followed by those that lead from it to a root. Empty serves without TLS. Both files are read again when they change."`
+	KeyFile    string `yaml:"key_file" env:"SPECGATE_TLS_KEY_FILE" change:"restart" doc:"Its key in PEM, without a passphrase."`
+	MinVersion string `yaml:"min_version" env:"SPECGATE_TLS_MIN_VERSION" enum:"1.2,1.3" change:"restart" doc:"The oldest version of TLS that is spoken."`
 }
 
 // On reports whether clients are served over TLS.
@@ -112,13 +119,13 @@ func (t TLS) On() bool { return t.CertFile != "" }
 
 // Contract is what is changed of openapi.yaml before anything reads it.
 type Contract struct {
-	Overlay string `yaml:"overlay" env:"SPECGATE_OVERLAY" doc:"An OpenAPI Overlay document that changes the limits of requests (docs/overlays.md). What comes out of it is served, shown and enforced. Empty leaves openapi.yaml as it is."`
+	Overlay string `yaml:"overlay" env:"SPECGATE_OVERLAY" change:"reload" doc:"An OpenAPI Overlay document that changes the limits of requests (docs/overlays.md). What comes out of it is served, shown and enforced. Empty leaves openapi.yaml as it is."`
 }
 
 // Log is how the gateway logs.
 type Log struct {
-	Level  string `yaml:"level" env:"SPECGATE_LOG_LEVEL" enum:"debug,info,warn,error" doc:"The least severe level that is logged."`
-	Format string `yaml:"format" env:"SPECGATE_LOG_FORMAT" enum:"text,json" doc:"The form of a line: text is key=value."`
+	Level  string `yaml:"level" env:"SPECGATE_LOG_LEVEL" enum:"debug,info,warn,error" change:"reload" doc:"The least severe level that is logged."`
+	Format string `yaml:"format" env:"SPECGATE_LOG_FORMAT" enum:"text,json" change:"reload" doc:"The form of a line: text is key=value."`
 }
 
 // MinLevel is Level as slog has it; info where Level is none of its names.
@@ -142,28 +149,28 @@ func (c Config) StoreURL() string { return cmp.Or(c.Store.Reveal(), "sqlite://sp
 
 // Auth is who may call.
 type Auth struct {
-	Mode   string  `yaml:"mode" env:"SPECGATE_AUTH_MODE" enum:"tokens,keys,passthrough" doc:"What a caller shows: one of auth.tokens, a key that is kept in store (docs/keys.md), or, with passthrough, a key of the backend's own, to which it is sent in place of api_key."`
+	Mode   string  `yaml:"mode" env:"SPECGATE_AUTH_MODE" enum:"tokens,keys,passthrough" change:"restart" doc:"What a caller shows: one of auth.tokens, a key that is kept in store (docs/keys.md), or, with passthrough, a key of the backend's own, to which it is sent in place of api_key."`
 	Tokens []Token `yaml:"tokens" env:"SPECGATE_API_KEY" doc:"The tokens that are accepted. With none, on a loopback address, one is made and printed at the start. The variable holds bare tokens, separated by commas."`
 }
 
 // Token is one accepted token and what it is bound to. Either Token or SHA256 is set.
 type Token struct {
-	Name          string   `yaml:"name" doc:"What the log calls the caller. By default token- and its number, counted from 1."`
-	Token         Secret   `yaml:"token" doc:"The token as the client sends it. Either this or sha256."`
-	SHA256        Secret   `yaml:"sha256" doc:"The SHA-256 of the token in 64 hexadecimal digits, for a file that must not hold the token."`
-	Organizations []string `yaml:"organizations" doc:"The values of OpenAI-Organization that it may be used with. Empty means any."`
-	Projects      []string `yaml:"projects" doc:"The values of OpenAI-Project that it may be used with. Empty means any."`
-	Models        []string `yaml:"models" doc:"The model ids that it may use; an asterisk stands for any characters, slashes too. Empty means any."`
+	Name          string   `yaml:"name" change:"reload" doc:"What the log calls the caller. By default token- and its number, counted from 1."`
+	Token         Secret   `yaml:"token" change:"reload" doc:"The token as the client sends it. Either this or sha256."`
+	SHA256        Secret   `yaml:"sha256" change:"reload" doc:"The SHA-256 of the token in 64 hexadecimal digits, for a file that must not hold the token."`
+	Organizations []string `yaml:"organizations" change:"reload" doc:"The values of OpenAI-Organization that it may be used with. Empty means any."`
+	Projects      []string `yaml:"projects" change:"reload" doc:"The values of OpenAI-Project that it may be used with. Empty means any."`
+	Models        []string `yaml:"models" change:"reload" doc:"The model ids that it may use; an asterisk stands for any characters, slashes too. Empty means any."`
 	Limits        Quota    `yaml:"limits" doc:"What it may use (docs/limits.md)."`
 }
 
 // Quota is what a caller may use.
 type Quota struct {
-	Requests    int `yaml:"requests" doc:"Requests in any 60 seconds (429). 0 is no limit."`
-	Tokens      int `yaml:"tokens" doc:"Tokens in any 60 seconds, of prompts and completions (429). 0 is no limit."`
-	Parallel    int `yaml:"parallel" doc:"Completions at one time (429). 0 is no limit."`
-	DayTokens   int `yaml:"day_tokens" doc:"Tokens of a day, UTC (429). 0 is no limit."`
-	MonthTokens int `yaml:"month_tokens" doc:"Tokens of a calendar month, UTC (429). 0 is no limit."`
+	Requests    int `yaml:"requests" change:"reload" doc:"Requests in any 60 seconds (429). 0 is no limit."`
+	Tokens      int `yaml:"tokens" change:"reload" doc:"Tokens in any 60 seconds, of prompts and completions (429). 0 is no limit."`
+	Parallel    int `yaml:"parallel" change:"reload" doc:"Completions at one time (429). 0 is no limit."`
+	DayTokens   int `yaml:"day_tokens" change:"reload" doc:"Tokens of a day, UTC (429). 0 is no limit."`
+	MonthTokens int `yaml:"month_tokens" change:"reload" doc:"Tokens of a calendar month, UTC (429). 0 is no limit."`
 }
 
 // Targeted are the names of the upstreams that a model has as a target.
@@ -180,105 +187,110 @@ func (c Config) Targeted() map[string]bool {
 // Model is one entry of models.
 type Model struct {
 	Targets     []Target `yaml:"targets" doc:"The backends that have the model. At least one."`
-	Unsupported string   `yaml:"unsupported" enum:"refuse,pass" doc:"What becomes of parameters that a backend of its kind would ignore (docs/backends.md): refuse tries the other targets, and answers 422 where none takes them."`
+	Unsupported string   `yaml:"unsupported" enum:"refuse,pass" change:"reload" doc:"What becomes of parameters that a backend of its kind would ignore (docs/backends.md): refuse tries the other targets, and answers 422 where none takes them."`
 }
 
 // Target is one backend that has a model.
 type Target struct {
-	Upstream string `yaml:"upstream" doc:"The name of the upstream. Required."`
-	Model    string `yaml:"model" doc:"What the model is called there. Empty means the id that was asked for. Callers never see it."`
-	Weight   int    `yaml:"weight" doc:"Its share of the requests, beside the other targets of its priority."`
-	Priority int    `yaml:"priority" doc:"A target gets requests only while none of a lower number can take them."`
+	Upstream string `yaml:"upstream" change:"reload" doc:"The name of the upstream. Required."`
+	Model    string `yaml:"model" change:"reload" doc:"What the model is called there. Empty means the id that was asked for. Callers never see it."`
+	Weight   int    `yaml:"weight" change:"reload" doc:"Its share of the requests, beside the other targets of its priority."`
+	Priority int    `yaml:"priority" change:"reload" doc:"A target gets requests only while none of a lower number can take them."`
 }
 
 // Retry is when a request is sent again.
 type Retry struct {
-	Attempts int     `yaml:"attempts" doc:"How often a request is sent at most, the first time included. 1 turns it off."`
-	Budget   float64 `yaml:"budget" doc:"Retries, as a share of the requests of the last 10 seconds; 3 are always allowed. One that goes to another target since the first cannot be connected to is not counted."`
-	OnReset  bool    `yaml:"on_reset" doc:"Sends a request again too where the backend broke the connection before it answered. It may have generated by then."`
+	Attempts int     `yaml:"attempts" change:"reload" doc:"How often a request is sent at most, the first time included. 1 turns it off."`
+	Budget   float64 `yaml:"budget" change:"reload" doc:"Retries, as a share of the requests of the last 10 seconds; 3 are always allowed. One that goes to another target since the first cannot be connected to is not counted."`
+	OnReset  bool    `yaml:"on_reset" change:"reload" doc:"Sends a request again too where the backend broke the connection before it answered. It may have generated by then."`
 }
 
 // Breaker is when a backend is left alone.
 type Breaker struct {
-	Failures int           `yaml:"failures" doc:"Failures that open the circuit: in a row, or within the window where they are at least half of what was asked. 0 turns it off."`
-	Window   time.Duration `yaml:"window" doc:"How far back failures count."`
-	Open     time.Duration `yaml:"open" doc:"How long an open circuit lets nothing through. Then one request may try, and one more each time that as long has passed without a word of the last."`
+	Failures int           `yaml:"failures" change:"reload" doc:"Failures that open the circuit: in a row, or within the window where they are at least half of what was asked. 0 turns it off."`
+	Window   time.Duration `yaml:"window" change:"reload" doc:"How far back failures count."`
+	Open     time.Duration `yaml:"open" change:"reload" doc:"How long an open circuit lets nothing through. Then one request may try, and one more each time that as long has passed without a word of the last."`
 }
 
 // Health is how backends are asked whether they are well.
 type Health struct {
-	Interval time.Duration `yaml:"interval" doc:"Between two questions. 0 turns them off."`
-	Timeout  time.Duration `yaml:"timeout" doc:"For an answer. Two that fail in a row make a backend unhealthy, one that does not makes it healthy."`
-	Path     string        `yaml:"path" doc:"What is asked for with GET, below base_url: a path without a query, which could hold a key and would be printed. Any status under 500 is well."`
+	Interval time.Duration `yaml:"interval" change:"reload" doc:"Between two questions. 0 turns them off."`
+	Timeout  time.Duration `yaml:"timeout" change:"reload" doc:"For an answer. Two that fail in a row make a backend unhealthy, one that does not makes it healthy."`
+	Path     string        `yaml:"path" change:"reload" doc:"What is asked for with GET, below base_url: a path without a query, which could hold a key and would be printed. Any status under 500 is well."`
 }
 
 // Backend is one entry of upstreams: a server that speaks the OpenAI API.
 type Backend struct {
-	Kind         string   `yaml:"kind" enum:"custom,openai,vllm,llamacpp,ollama,sglang,tgi,specgate" doc:"What the server is; custom assumes nothing about it."`
-	BaseURL      string   `yaml:"base_url" env:"OPENAI_BASE_URL" doc:"Where its API begins, as a rule with /v1 at the end. Required."`
-	APIKey       Secret   `yaml:"api_key" env:"OPENAI_API_KEY" doc:"The key that it is called with. Empty sends none."`
-	Organization string   `yaml:"organization" env:"OPENAI_ORG_ID" doc:"Sent to it as OpenAI-Organization, where set."`
-	Project      string   `yaml:"project" env:"OPENAI_PROJECT_ID" doc:"Sent to it as OpenAI-Project, where set."`
+	Kind         string   `yaml:"kind" enum:"custom,openai,vllm,llamacpp,ollama,sglang,tgi,specgate" change:"reload" doc:"What the server is; custom assumes nothing about it."`
+	BaseURL      string   `yaml:"base_url" env:"OPENAI_BASE_URL" change:"reload" doc:"Where its API begins, as a rule with /v1 at the end. Required."`
+	APIKey       Secret   `yaml:"api_key" env:"OPENAI_API_KEY" change:"reload" doc:"The key that it is called with. Empty sends none."`
+	Organization string   `yaml:"organization" env:"OPENAI_ORG_ID" change:"reload" doc:"Sent to it as OpenAI-Organization, where set."`
+	Project      string   `yaml:"project" env:"OPENAI_PROJECT_ID" change:"reload" doc:"Sent to it as OpenAI-Project, where set."`
 	Timeouts     Timeouts `yaml:"timeouts" doc:"How long it may take. 0 turns a timeout off."`
 
-	FanoutMax     int           `yaml:"fanout_max" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
-	FanoutWidth   int           `yaml:"fanout_width" doc:"How many of these it is sent at one time. 0 is all."`
-	MaxConcurrent int           `yaml:"max_concurrent" doc:"Requests that it is sent at one time, streams until they end. 0 is no limit."`
-	MaxQueue      int           `yaml:"max_queue" doc:"Requests that wait while it has max_concurrent. More are sent elsewhere, or refused (503)."`
-	QueueTimeout  time.Duration `yaml:"queue_timeout" doc:"How long one of them waits, before the same. 0 is without limit."`
+	FanoutMax     int           `yaml:"fanout_max" change:"reload" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
+	FanoutWidth   int           `yaml:"fanout_width" change:"reload" doc:"How many of these it is sent at one time. 0 is all."`
+	MaxConcurrent int           `yaml:"max_concurrent" change:"reload" doc:"Requests that it is sent at one time, streams until they end. 0 is no limit."`
+	MaxQueue      int           `yaml:"max_queue" change:"reload" doc:"Requests that wait while it has max_concurrent. More are sent elsewhere, or refused (503)."`
+	QueueTimeout  time.Duration `yaml:"queue_timeout" change:"reload" doc:"How long one of them waits, before the same. 0 is without limit."`
 }
 
 // Timeouts are how long a backend may take; zero is without limit.
 type Timeouts struct {
-	Connect   time.Duration `yaml:"connect" doc:"To connect, TLS included."`
-	FirstByte time.Duration `yaml:"first_byte" doc:"From the request to the first byte of the answer. A long prompt on a busy backend takes minutes."`
-	Idle      time.Duration `yaml:"idle" doc:"Between two events of a stream, or two pieces of an answer."`
-	Total     time.Duration `yaml:"total" doc:"For the whole answer, a stream too: the end of one that drips for ever."`
+	Connect   time.Duration `yaml:"connect" change:"reload" doc:"To connect, TLS included."`
+	FirstByte time.Duration `yaml:"first_byte" change:"reload" doc:"From the request to the first byte of the answer. A long prompt on a busy backend takes minutes."`
+	Idle      time.Duration `yaml:"idle" change:"reload" doc:"Between two events of a stream, or two pieces of an answer."`
+	Total     time.Duration `yaml:"total" change:"reload" doc:"For the whole answer, a stream too: the end of one that drips for ever."`
 }
 
 // Upstream is what holds for every backend.
 type Upstream struct {
-	Expose      bool `yaml:"expose" doc:"Tells callers in x-specgate-upstream and x-specgate-attempts which upstream answered, and how often one was asked."`
-	MaxResponse Size `yaml:"max_response" doc:"The largest answer that is read, other than a stream."`
-	MaxEvent    Size `yaml:"max_event" doc:"The largest single event of a stream that is read."`
+	Expose      bool `yaml:"expose" change:"reload" doc:"Tells callers in x-specgate-upstream and x-specgate-attempts which upstream answered, and how often one was asked."`
+	MaxResponse Size `yaml:"max_response" change:"reload" doc:"The largest answer that is read, other than a stream."`
+	MaxEvent    Size `yaml:"max_event" change:"reload" doc:"The largest single event of a stream that is read."`
 }
 
 // Limits is what a caller may ask of the gateway.
 type Limits struct {
-	Body          Size          `yaml:"body" doc:"The largest request body, after decompression (413)."`
-	InflightBytes Size          `yaml:"inflight_bytes" doc:"Request bodies held at one time, all together (503). At least limits.body."`
-	MaxConcurrent int           `yaml:"max_concurrent" doc:"Requests at one time (503)."`
-	HeaderTimeout time.Duration `yaml:"header_timeout" doc:"For the headers of a request to arrive."`
-	BodyTimeout   time.Duration `yaml:"body_timeout" doc:"Without progress while a request body arrives (408)."`
+	Body          Size          `yaml:"body" change:"reload" doc:"The largest request body, after decompression (413)."`
+	InflightBytes Size          `yaml:"inflight_bytes" change:"reload" doc:"Request bodies held at one time, all together (503). At least limits.body."`
+	MaxConcurrent int           `yaml:"max_concurrent" change:"reload" doc:"Requests at one time (503)."`
+	HeaderTimeout time.Duration `yaml:"header_timeout" change:"restart" doc:"For the headers of a request to arrive."`
+	BodyTimeout   time.Duration `yaml:"body_timeout" change:"reload" doc:"Without progress while a request body arrives (408)."`
 
-	Backend   Secret `yaml:"backend" env:"SPECGATE_LIMITS" doc:"Where the use of callers is counted against their limits: memory, or redis://HOST:PORT/DB (rediss:// over TLS) for several instances together. Empty is memory."`
-	OnFailure string `yaml:"on_failure" enum:"open,closed" doc:"What becomes of limited requests while Redis is away: open counts them in memory, closed refuses them (503)."`
+	Backend   Secret `yaml:"backend" env:"SPECGATE_LIMITS" change:"restart" doc:"Where the use of callers is counted against their limits: memory, or redis://HOST:PORT/DB (rediss:// over TLS) for several instances together. Empty is memory."`
+	OnFailure string `yaml:"on_failure" enum:"open,closed" change:"restart" doc:"What becomes of limited requests while Redis is away: open counts them in memory, closed refuses them (503)."`
 }
 
 // Usage is what is recorded of requests, and for how long.
 type Usage struct {
-	Records        string        `yaml:"records" env:"SPECGATE_USAGE" enum:"auto,always,never" doc:"Whether each request for a completion is recorded in store: auto where auth.mode is keys, always for the tokens of the settings too."`
-	Durability     string        `yaml:"durability" env:"SPECGATE_USAGE_DURABILITY" enum:"batch,request" doc:"What a process that is killed may lose: the records of the last second with batch; with request none of what was answered, for answers wait until their records are written."`
-	Retention      time.Duration `yaml:"retention" doc:"How long single records are kept. 0 is for ever; else at least 24h."`
-	RetentionDaily time.Duration `yaml:"retention_daily" doc:"How long the sums of days are kept. 0 is for ever; else at least 24h."`
-	Spool          string        `yaml:"spool" env:"SPECGATE_USAGE_SPOOL" doc:"Folder for the records that store does not take at present. Empty is FILE-spool beside the file of SQLite, and for PostgreSQL a folder in the user's cache, or memory where there is none."`
-	SpoolLimit     Size          `yaml:"spool_limit" doc:"The most bytes that wait there. What does not fit is lost, counted and logged."`
+	Records        string        `yaml:"records" env:"SPECGATE_USAGE" enum:"auto,always,never" change:"restart" doc:"Whether each request for a completion is recorded in store: auto where auth.mode is keys, always for the tokens of the settings too."`
+	Durability     string        `yaml:"durability" env:"SPECGATE_USAGE_DURABILITY" enum:"batch,request" change:"restart" doc:"What a process that is killed may lose: the records of the last second with batch; with request none of what was answered, for answers wait until their records are written."`
+	Retention      time.Duration `yaml:"retention" change:"restart" doc:"How long single records are kept. 0 is for ever; else at least 24h."`
+	RetentionDaily time.Duration `yaml:"retention_daily" change:"restart" doc:"How long the sums of days are kept. 0 is for ever; else at least 24h."`
+	Spool          string        `yaml:"spool" env:"SPECGATE_USAGE_SPOOL" change:"restart" doc:"Folder for the records that store does not take at present. Empty is FILE-spool beside the file of SQLite, and for PostgreSQL a folder in the user's cache, or memory where there is none."`
+	SpoolLimit     Size          `yaml:"spool_limit" change:"restart" doc:"The most bytes that wait there. What does not fit is lost, counted and logged."`
 }
 
 // Stream is how streamed answers are written.
 type Stream struct {
-	Keepalive    time.Duration `yaml:"keepalive" doc:"Silence after which a comment keeps the connection open. 0 turns it off."`
-	WriteTimeout time.Duration `yaml:"write_timeout" doc:"For a client to take what is written to it, 256 KiB at a time, after which it counts as gone."`
+	Keepalive    time.Duration `yaml:"keepalive" change:"reload" doc:"Silence after which a comment keeps the connection open. 0 turns it off."`
+	WriteTimeout time.Duration `yaml:"write_timeout" change:"reload" doc:"For a client to take what is written to it, 256 KiB at a time, after which it counts as gone."`
 }
 
 // Faults is what goes wrong on purpose.
 type Faults struct {
-	File  string `yaml:"file" env:"SPECGATE_FAULTS" doc:"The script of faults, which docs/faults.md describes. Empty means none. For test set-ups: refused where others than this machine can reach listen."`
-	Allow bool   `yaml:"allow" doc:"Lets faults.file be used on an address that others can reach."`
+	File  string `yaml:"file" env:"SPECGATE_FAULTS" change:"reload" doc:"The script of faults, which docs/faults.md describes. Empty means none. For test set-ups: refused where others than this machine can reach listen."`
+	Allow bool   `yaml:"allow" change:"reload" doc:"Lets faults.file be used on an address that others can reach."`
+}
+
+// Reload is when settings are read again.
+type Reload struct {
+	Watch bool `yaml:"watch" env:"SPECGATE_RELOAD_WATCH" change:"restart" doc:"Reads the settings again when the file changes, or one that it names or a secret comes from. With false, only SIGHUP does."`
 }
 
 // Shutdown is how the gateway stops.
 type Shutdown struct {
-	Delay time.Duration `yaml:"delay" doc:"How long requests are still accepted while /readyz already answers 503, so that a load balancer can notice."`
-	Drain time.Duration `yaml:"drain" doc:"How long requests may then take to finish; the rest are cancelled."`
+	Delay time.Duration `yaml:"delay" change:"reload" doc:"How long requests are still accepted while /readyz already answers 503, so that a load balancer can notice."`
+	Drain time.Duration `yaml:"drain" change:"reload" doc:"How long requests may then take to finish; the rest are cancelled."`
 }

@@ -24,10 +24,10 @@ func Docs() []byte {
 			return
 		}
 		if !table {
-			out.WriteString("\n| setting | type | default | environment | meaning |\n|---|---|---|---|---|\n")
+			out.WriteString("\n| setting | type | default | environment | change | meaning |\n|---|---|---|---|---|---|\n")
 			table = true
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", code(published(path)), f.kind(), code(render(v)), code(f.env), f.doc)
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", code(published(path)), f.kind(), code(render(v)), code(f.env), f.change, f.doc)
 	})
 	return []byte(out.String())
 }

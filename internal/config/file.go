@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -15,7 +14,7 @@ import (
 // file reads a YAML file into the configuration. It takes the library's nodes and not its decoder:
 // the decoder stops at the first fault of a kind, and knows neither the nearest name nor ${NAME}.
 func (l *loader) file(path string) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	data, err := l.config.Files.Read(path)
 	if err != nil {
 		l.unreadable = true
 		l.report("", "", fmt.Sprintf("the configuration file cannot be read: %v", err))
@@ -28,9 +27,11 @@ func (l *loader) file(path string) {
 		l.syntax(string(data), line, err)
 		return
 	}
-	if root != nil {
-		l.section(root, "", reflect.ValueOf(&l.config).Elem())
+	if root == nil {
+		l.config.Blank = true
+		return
 	}
+	l.section(root, "", reflect.ValueOf(&l.config).Elem())
 }
 
 // syntax reports a file that is no YAML.

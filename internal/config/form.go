@@ -57,10 +57,17 @@ func formOf(t reflect.Type) form {
 // field is one setting as its struct declares it.
 type field struct {
 	name, env, doc string
+	change         string // changeReload or changeRestart; empty for what holds others
 	enum           []string
 	form           form
 	index          int
 }
+
+// What it takes for another value of a setting to hold.
+const (
+	changeReload  = "reload"
+	changeRestart = "restart"
+)
 
 // fieldsOf lists the settings of a section in the order in which they are declared.
 func fieldsOf(section reflect.Type) []field {
@@ -71,7 +78,7 @@ func fieldsOf(section reflect.Type) []field {
 		if name == "-" {
 			continue
 		}
-		declared := field{name: name, env: f.Tag.Get("env"), doc: f.Tag.Get("doc"), form: formOf(f.Type), index: i}
+		declared := field{name: name, env: f.Tag.Get("env"), doc: f.Tag.Get("doc"), change: f.Tag.Get("change"), form: formOf(f.Type), index: i}
 		if enum := f.Tag.Get("enum"); enum != "" {
 			declared.enum = strings.Split(enum, ",")
 		}

@@ -87,6 +87,7 @@ upstream: {expose: true, max_response: 1GiB, max_event: 2 MiB}
 limits: {body: 1024, inflight_bytes: 8KiB, max_concurrent: 7, header_timeout: 1s, body_timeout: 500ms, backend: redis://h, on_failure: closed}
 usage: {records: always, durability: request, retention: 24h, retention_daily: 0, spool: /var/spool/specgate, spool_limit: 1MiB}
 stream: {keepalive: 0, write_timeout: 4s}
+reload: {watch: false}
 shutdown: {delay: 5s, drain: 6s}
 h2c: true
 tls: {cert_file: tls.crt, key_file: tls.key, min_version: 1.3}
@@ -123,10 +124,11 @@ store: postgres://specgate:secret@db/specgate
 		Limits:   config.Limits{Body: 1024, InflightBytes: 8192, MaxConcurrent: 7, HeaderTimeout: time.Second, BodyTimeout: 500 * time.Millisecond, Backend: config.NewSecret("redis://h"), OnFailure: "closed"},
 		Usage:    config.Usage{Records: "always", Durability: "request", Retention: 24 * time.Hour, Spool: "/var/spool/specgate", SpoolLimit: 1 << 20},
 		Stream:   config.Stream{WriteTimeout: 4 * time.Second},
+		Reload:   config.Reload{Watch: false},
 		Shutdown: config.Shutdown{Delay: 5 * time.Second, Drain: 6 * time.Second},
 	}
 	want.Notices = []string{"h2c is set, and has no effect with tls: HTTP/2 is spoken over TLS"}
-	got.Origins = nil
+	got.Origins, got.Files = nil, nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
 	}
@@ -144,7 +146,7 @@ func TestLoadLeavesDefaultsWhereNothingIsSet(t *testing.T) {
 			gpu := want.Upstreams["gpu"]
 			gpu.BaseURL = "http://gpu/v1"
 			want.Upstreams["gpu"] = gpu
-			got.Origins = nil
+			got.Origins, got.Files = nil, nil
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("Load (-want +got):\n%s", diff)
 			}

@@ -4,29 +4,10 @@ package telemetry
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// NewLogger writes to w in the format text or json, from level (debug, info, warn, error) up.
-func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("read log level: %w", err)
-	}
-	options := &slog.HandlerOptions{Level: l}
-	switch format {
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
-	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
-	default:
-		return nil, fmt.Errorf("log format %q: neither text nor json", format)
-	}
-}
 
 // Options are what the labels of the instruments may be.
 type Options struct {
@@ -84,6 +65,13 @@ func NewMetrics(registry prometheus.Registerer, o Options) (*Metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// With gives the same instruments with labels of other settings.
+func (m *Metrics) With(o Options) *Metrics {
+	other := *m
+	other.options = o
+	return &other
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {

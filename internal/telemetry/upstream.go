@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,15 +58,49 @@ func (m *Metrics) Waited(upstream string, d time.Duration) {
 	m.upstreams.queue.WithLabelValues(upstream).Observe(d.Seconds())
 }
 
-// Watch registers the gauges of a backend.
-func (m *Metrics) Watch(name string, u Upstream) error {
-	return m.register("specgate_upstream_", prometheus.Labels{"upstream": name},
-		gauge{"healthy", "Whether requests go to the backend: 1, or 0 where it does not answer or its circuit is open.", func() int { return one(u.Healthy()) }},
-		gauge{"circuit_state", "The backend's circuit: 0 closed, 1 half open, 2 open.", u.Circuit},
-		gauge{"inflight", "Requests that the backend has at present.", u.InFlight},
-		gauge{"queued", "Requests that wait for the backend at present.", u.Queued},
-		gauge{"parts_waiting", "Parts of split requests that wait at present for a place which others of them have or wait for.", u.Parts},
-	)
+// Watch registers the gauges of backends, which present gives by their names at each scrape.
+func (m *Metrics) Watch(present func() map[string]Upstream) error {
+	if err := m.registry.Register(watched(present)); err != nil {
+		return fmt.Errorf("register metrics of upstreams: %w", err)
+	}
+	return nil
+}
+
+// watched are the gauges of those backends that there are when they are asked for.
+type watched func() map[string]Upstream
+
+var _ prometheus.Collector = watched(nil)
+
+// upstreamGauges are those of each backend.
+var upstreamGauges = []struct {
+	desc  *prometheus.Desc
+	value func(Upstream) int
+}{
+	{upstreamDesc("healthy", "Whether requests go to the backend: 1, or 0 where it does not answer or its circuit is open."), func(u Upstream) int { return one(u.Healthy()) }},
+	{upstreamDesc("circuit_state", "The backend's circuit: 0 closed, 1 half open, 2 open."), Upstream.Circuit},
+	{upstreamDesc("inflight", "Requests that the backend has at present."), Upstream.InFlight},
+	{upstreamDesc("queued", "Requests that wait for the backend at present."), Upstream.Queued},
+	{upstreamDesc("parts_waiting", "Parts of split requests that wait at present for a place which others of them have or wait for."), Upstream.Parts},
+}
+
+func upstreamDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("specgate_upstream_"+name, help, []string{"upstream"}, nil)
+}
+
+// Describe tells of the gauges.
+func (w watched) Describe(all chan<- *prometheus.Desc) {
+	for _, g := range upstreamGauges {
+		all <- g.desc
+	}
+}
+
+// Collect asks the backends.
+func (w watched) Collect(all chan<- prometheus.Metric) {
+	for name, u := range w() {
+		for _, g := range upstreamGauges {
+			all <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64(g.value(u)), name)
+		}
+	}
 }
 
 func one(yes bool) int { //nolint:revive // it is the value that is counted
