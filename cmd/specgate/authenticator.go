@@ -14,19 +14,6 @@ import (
 	"github.com/specgate/specgate/server"
 )
 
-// newAuthenticator is who decides who may call, in the way that auth.mode says. forget ends what it holds.
-func newAuthenticator(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
-	switch cfg.Auth.Mode {
-	case config.AuthKeys:
-		return newManagedKeys(keys.Options{Source: kept, Logger: logger}, metrics)
-	case config.AuthPassthrough:
-		return auth.Passthrough{}, func() {}, nil
-	default:
-		tokens, err := newTokens(cfg.Auth.Tokens)
-		return tokens, func() {}, err
-	}
-}
-
 // storeTime is how long the start waits for the store, and for another instance that changes its schema.
 const storeTime = 5 * time.Minute
 
@@ -47,13 +34,13 @@ func openStore(cfg config.Config, logger *slog.Logger) (kept *store.Store, close
 	}, nil
 }
 
-// newManagedKeys are those of a source, with metrics of how that answers.
-func newManagedKeys(o keys.Options, metrics *instruments) (who server.Authenticator, forget func(), err error) {
+// newManagedKeys are those of the store, with metrics of how that answers.
+func newManagedKeys(kept *store.Store, metrics *instruments, logger *slog.Logger) (who server.Authenticator, forget func(), err error) {
 	looked, err := metrics.CountLookUps()
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Looked = func(l keys.LookUp) { looked(string(l)) }
+	o := keys.Options{Source: kept, Logger: logger, Looked: func(l keys.LookUp) { looked(string(l)) }}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	managed, err := keys.New(ctx, o)

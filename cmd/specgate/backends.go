@@ -1,133 +1,91 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"net/url"
+	"maps"
 	"strings"
-	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/contract"
-	"github.com/specgate/specgate/internal/guard"
 	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/profile"
 	"github.com/specgate/specgate/internal/routing"
 	"github.com/specgate/specgate/internal/upstream"
 )
 
-// newBackend is what the configuration puts behind the gateway: targets by model, or one upstream for
-// all of them, or the embedded model. free ends what it holds, and waits for it.
-func newBackend(cfg config.Config, spec []byte, metrics *instruments, logger *slog.Logger) (backend handlers.Backend, free func(), err error) {
+// backends are what the settings put behind the gateway.
+type backends struct {
+	handlers.Backend
+	upstreams upstreams       // none for the embedded model
+	router    *routing.Router // nil where no models are configured
+}
+
+// free ends what only these hold, and waits for it.
+func (b backends) free() {
+	if b.router != nil {
+		b.router.Close()
+	}
+	b.upstreams.free()
+}
+
+// newBackends are targets by model, or one upstream for all of them, or the embedded model. They take over from
+// those before what is the same in both.
+func (g *gateway) newBackends(cfg config.Config, spec []byte, before backends) (b backends, err error) {
 	if len(cfg.Upstreams) == 0 {
-		model, err := localmodel.New(buildVersion())
-		return routing.Sole{Name: localmodel.Name, Completer: model, Lister: model, Expose: cfg.Upstream.Expose}, func() {}, err
+		model, err := g.embedded()
+		b.Backend = routing.Sole{Name: localmodel.Name, Completer: model, Lister: model, Expose: cfg.Upstream.Expose}
+		return b, err
 	}
 	s, err := newSchemas(spec)
 	if err != nil {
-		return nil, nil, err
+		return b, err
 	}
-	all, err := newUpstreams(cfg, s, metrics, logger)
-	if err != nil {
-		all.free()
-		return nil, nil, err
+	if b.upstreams, err = g.newUpstreams(cfg, s, before.upstreams); err != nil {
+		b.free()
+		return b, err
 	}
+	d := dressed{cfg: cfg, defaults: s.defaults}
 	if len(cfg.Models) == 0 {
-		for name, u := range all {
-			return routing.Sole{Name: name, Completer: u.profiled(profile.Options{}), Lister: u, Expose: cfg.Upstream.Expose}, all.free, nil
+		for name, u := range b.upstreams {
+			b.Backend = routing.Sole{Name: name, Completer: d.profiled(name, u, profile.Options{}), Lister: u.Guard, Expose: cfg.Upstream.Expose}
 		}
+		return b, nil
 	}
-	router := newRouter(cfg, all, metrics, logger)
-	return router, func() {
-		router.Close()
-		all.free()
-	}, nil
+	b.router = g.newRouter(d, b.upstreams, before.router)
+	b.Backend = b.router
+	return b, nil
 }
 
-// guarded is an upstream behind its guard.
-type guarded struct {
-	*guard.Guard
-	client   *upstream.Client
-	settings config.Backend
-	maxBytes int // of one answer that is no stream
+// embedded is the embedded model, made when it is first needed.
+func (g *gateway) embedded() (_ *localmodel.Model, err error) {
+	if g.model == nil {
+		g.model, err = localmodel.New(buildVersion())
+	}
+	return g.model, err
+}
+
+// dressed has upstreams take all that the contract accepts, as the settings say.
+type dressed struct {
+	cfg      config.Config
 	defaults map[string]json.RawMessage
 }
 
-// profiled is the upstream as one that takes all that the contract accepts.
-func (u guarded) profiled(o profile.Options) routing.Completer {
-	o.FanoutMax, o.FanoutWidth, o.MaxBytes, o.Defaults = u.settings.FanoutMax, u.settings.FanoutWidth, u.maxBytes, u.defaults
-	return profile.New(u.settings.Kind, u.Guard, o)
-}
-
-type upstreams map[string]guarded
-
-func (all upstreams) free() {
-	for _, u := range all {
-		u.Close()
-		u.client.Close()
-	}
-}
-
-// newUpstreams makes the upstreams that can get requests. On an error, those that were made must be freed.
-func newUpstreams(cfg config.Config, s schemas, metrics *instruments, logger *slog.Logger) (upstreams, error) {
-	all := upstreams{}
-	used := cfg.Targeted()
-	for name, b := range cfg.Upstreams {
-		if len(cfg.Models) > 0 && !used[name] {
-			continue
-		}
-		base, err := url.Parse(b.BaseURL)
-		if err != nil {
-			return all, fmt.Errorf("upstreams.%s.base_url: %w", name, err)
-		}
-		client := upstream.New(upstream.Options{
-			Name: name, Kind: b.Kind, BaseURL: base,
-			APIKey: b.APIKey.Reveal(), Organization: b.Organization, Project: b.Project,
-			Timeouts:    upstream.Timeouts(b.Timeouts),
-			MaxResponse: int(cfg.Upstream.MaxResponse),
-			MaxEvent:    int(cfg.Upstream.MaxEvent),
-			Completion:  s.completion,
-			Chunk:       s.chunk,
-			Repaired:    metrics.Repaired,
-		})
-		g := guard.New(client, guards(cfg, name, metrics, logger))
-		all[name] = guarded{Guard: g, client: client, settings: b, maxBytes: int(cfg.Upstream.MaxResponse), defaults: s.defaults}
-		if err := metrics.Watch(name, g); err != nil {
-			return all, err
-		}
-	}
-	return all, nil
-}
-
-// guards is how an upstream is guarded. One that gets every request, whatever happens, is neither given
-// up nor asked whether it is well.
-func guards(cfg config.Config, name string, metrics *instruments, logger *slog.Logger) guard.Options {
-	b := cfg.Upstreams[name]
-	o := guard.Options{
-		Name:          name,
-		MaxConcurrent: b.MaxConcurrent,
-		MaxQueue:      b.MaxQueue,
-		QueueTimeout:  b.QueueTimeout,
-		Attempted:     func(outcome string) { metrics.Attempted(name, outcome) },
-		Waited:        func(d time.Duration) { metrics.Waited(name, d) },
-		Tried:         func(verdict string) { metrics.Tried(name, verdict) },
-		Logger:        logger,
-	}
-	if len(cfg.Models) > 0 {
-		o.Breaker = guard.Breaker(cfg.Breaker)
-		o.Health = guard.Health(cfg.Health)
-	}
-	return o
+func (d dressed) profiled(name string, u *guarded, o profile.Options) routing.Completer {
+	b := d.cfg.Upstreams[name]
+	o.FanoutMax, o.FanoutWidth, o.MaxBytes, o.Defaults = b.FanoutMax, b.FanoutWidth, int(d.cfg.Upstream.MaxResponse), d.defaults
+	return profile.New(b.Kind, u.Guard, o)
 }
 
 // schemas are what the contract says to upstreams: of what a backend answers, compiled, and of what a
 // request leaves out.
 type schemas struct {
 	completion, chunk *contract.Program
+	answers           string // a mark of all that those two are compiled from
 	defaults          map[string]json.RawMessage
 }
 
@@ -146,13 +104,30 @@ func schemasOf(doc *openapi3.T) (s schemas, err error) {
 	if s.chunk, err = contract.Compile(doc.Components.Schemas["CompletionChunk"], upstream.ChunkFacts()...); err != nil {
 		return s, err
 	}
+	if s.answers, err = markAnswers(doc); err != nil {
+		return s, err
+	}
 	s.defaults, err = contract.Defaults(doc.Components.Schemas["CompletionRequest"])
 	return s, err
 }
 
+// markAnswers is equal for contracts that say the same of answers.
+func markAnswers(doc *openapi3.T) (string, error) {
+	all := maps.Clone(doc.Components.Schemas)
+	for _, ofRequests := range []string{"CompletionRequest", "Prompt", "Stop"} {
+		delete(all, ofRequests)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return "", fmt.Errorf("read the contract's answers: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return string(sum[:]), nil
+}
+
 // newRouter sends each model to its targets.
-func newRouter(cfg config.Config, all upstreams, metrics *instruments, logger *slog.Logger) *routing.Router {
-	models := map[string][]routing.Target{}
+func (g *gateway) newRouter(d dressed, all upstreams, before *routing.Router) *routing.Router {
+	cfg, models := d.cfg, map[string][]routing.Target{}
 	for name, m := range cfg.Models {
 		o := profile.Options{Model: name, Pass: m.Unsupported == "pass"}
 		if strings.Contains(name, "*") {
@@ -161,11 +136,12 @@ func newRouter(cfg config.Config, all upstreams, metrics *instruments, logger *s
 		for _, t := range m.Targets {
 			u := all[t.Upstream]
 			models[name] = append(models[name], routing.Target{
-				Upstream: u, Completer: u.profiled(o), Model: t.Model, Weight: t.Weight, Priority: t.Priority,
+				Upstream: u.Guard, Completer: d.profiled(t.Upstream, u, o), Model: t.Model, Weight: t.Weight, Priority: t.Priority,
 			})
 		}
 	}
 	return routing.New(routing.Options{
-		Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose, Logger: logger, Retried: metrics.Retried,
+		Models: models, Retry: routing.Retry(cfg.Retry), Expose: cfg.Upstream.Expose, Logger: g.logger, Retried: g.metrics.Retried,
+		Before: before,
 	})
 }

@@ -3,141 +3,143 @@ package main
 import (
 	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/specgate/specgate/handlers"
 	"github.com/specgate/specgate/internal/config"
-	"github.com/specgate/specgate/internal/meter"
+	"github.com/specgate/specgate/internal/limits"
+	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/store"
+	"github.com/specgate/specgate/internal/telemetry"
+	"github.com/specgate/specgate/internal/usage"
 	"github.com/specgate/specgate/server"
 )
 
-// gateway is what a process runs.
+// gateway is what a process runs: what lasts as long as the process, and the generation of what the present settings
+// make. Its methods are for one goroutine at a time, but for those of the server.
 type gateway struct {
-	*server.Server
-	backend  handlers.Backend
-	registry *prometheus.Registry
-	hurry    func()   // keeps what would be lost by an end at once
-	ends     []func() // end what the parts hold, the last first
+	*server.Server // the first, which serves
+	logger         *slog.Logger
+	registry       *prometheus.Registry
+	metrics        *instruments
+	reloads        *telemetry.Reloads
+
+	tls      *server.TLS
+	kept     *store.Store         // nil where nothing is stored
+	managed  server.Authenticator // of keys; nil where there are none
+	recorder *usage.Recorder      // nil where nothing is recorded
+	limiter  limits.Limiter       // nil until a caller has limits
+	model    *localmodel.Model    // nil until it answers
+	streams  atomic.Int64         // that are open
+
+	present *generation
+	alive   atomic.Int64   // generations that requests run with
+	earlier sync.WaitGroup // for the end of those before
+	over    chan struct{}  // closed when they are not waited for any more
+
+	hurry func()   // keeps what would be lost by an end at once
+	ends  []func() // end what lasts as long as the process, the last first
 }
 
 // newGateway puts the server, the handlers and the backend together.
 func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	metrics, err := newMetrics(registry, cfg)
+	g := &gateway{logger: logger, registry: prometheus.NewRegistry(), over: make(chan struct{}), hurry: func() {}}
+	g.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	err := g.assemble(cfg)
+	if err == nil {
+		err = g.begin(cfg)
+	}
 	if err != nil {
-		return nil, err
-	}
-	o := server.Options{
-		Logger:     logger,
-		Metrics:    metrics,
-		Limits:     serverLimits(cfg),
-		H2C:        cfg.H2C,
-		Shutdown:   server.Shutdown(cfg.Shutdown),
-		Operations: operations(cfg.Ops, registry),
-		OpsToken:   cfg.Ops.Token.Reveal(),
-		Parts:      metrics.Parts,
-	}
-	if err := readFiles(cfg, &o); err != nil {
-		return nil, err
-	}
-	g := &gateway{registry: registry, hurry: func() {}}
-	if err := g.assemble(cfg, o, metrics); err != nil {
 		g.free()
 		return nil, err
 	}
 	return g, nil
 }
 
-// readFiles takes in what the settings give as files.
-func readFiles(cfg config.Config, o *server.Options) (err error) {
-	if o.Faults, err = newFaults(cfg.Faults); err != nil {
+// assemble makes what no change of settings replaces. On an error, what is there by then has to be freed.
+func (g *gateway) assemble(cfg config.Config) (err error) {
+	if g.metrics, err = newMetrics(g.registry, cfg); err != nil {
 		return err
 	}
-	if o.TLS, err = newTLS(cfg.TLS); err != nil {
+	if g.reloads, err = g.metrics.WatchReloads(func() int { return int(g.alive.Load()) }); err != nil {
 		return err
 	}
-	o.Spec, err = newContract(cfg.Contract)
-	return err
-}
-
-func serverLimits(cfg config.Config) server.Limits {
-	return server.Limits{
-		Body:          int64(cfg.Limits.Body),
-		InflightBytes: int64(cfg.Limits.InflightBytes),
-		MaxConcurrent: int64(cfg.Limits.MaxConcurrent),
-		HeaderTimeout: cfg.Limits.HeaderTimeout,
-		BodyTimeout:   cfg.Limits.BodyTimeout,
-		WriteTimeout:  cfg.Stream.WriteTimeout,
+	if g.tls, err = newTLS(cfg.TLS); err != nil {
+		return err
 	}
+	var free func()
+	if g.kept, free, err = openStore(cfg, g.logger); err != nil {
+		return err
+	}
+	g.hold(free)
+	if cfg.Auth.Mode == config.AuthKeys {
+		if g.managed, free, err = newManagedKeys(g.kept, g.metrics, g.logger); err != nil {
+			return err
+		}
+		g.hold(free)
+	}
+	if !cfg.Recorded() {
+		return nil
+	}
+	if g.recorder, free, err = newRecorder(cfg, g.kept, g.metrics, g.logger); err != nil {
+		return err
+	}
+	g.hold(free)
+	g.hurry = func() { g.recorder.Hurry(hurriedRecords) }
+	return nil
 }
 
-// assemble adds what answers, who may ask, how much, and what is kept of it. On an error, what is there by then
-// has to be freed.
-func (g *gateway) assemble(cfg config.Config, o server.Options, metrics *instruments) error {
-	kept, free, err := openStore(cfg, o.Logger)
+// begin serves with the first settings.
+func (g *gateway) begin(cfg config.Config) error {
+	first, err := g.newGeneration(cfg)
 	if err != nil {
 		return err
 	}
-	g.hold(free)
-	if g.backend, free, err = newBackend(cfg, o.Spec, metrics, o.Logger); err != nil {
-		return err
-	}
-	g.hold(free)
-	if o.Tokens, free, err = newAuthenticator(cfg, kept, metrics, o.Logger); err != nil {
-		return err
-	}
-	g.hold(free)
-	m, err := g.newMeter(cfg, kept, &o, metrics)
+	g.Server = first.server
+	g.install(first)
+	return g.metrics.WatchServer(g.Server, first.meter.Streams)
+}
+
+// change has new requests go by other settings, of which none may need a restart. Requests that run go on as they
+// began. On an error nothing has changed.
+func (g *gateway) change(cfg config.Config) error {
+	next, err := g.newGeneration(cfg)
 	if err != nil {
 		return err
 	}
-	o.API = &handlers.API{Backend: m.Before(g.backend), Keepalive: cfg.Stream.Keepalive}
-	if g.Server, err = server.New(o); err != nil {
-		return err
-	}
-	return metrics.WatchServer(g.Server, m.Streams)
+	before := g.present
+	g.install(next)
+	unused := next.server.Become()
+	g.earlier.Go(func() {
+		select {
+		case <-unused:
+		case <-g.over:
+		}
+		before.backends.free()
+		g.alive.Add(-1)
+	})
+	return nil
 }
 
-// newMeter makes what stands in front of the backend: it counts and records use where that is to be, and notes for the
-// metrics what answers tell of it. The server is handed it where it has to do with requests that come to no backend.
-func (g *gateway) newMeter(cfg config.Config, kept *store.Store, o *server.Options, metrics *instruments) (*meter.Meter, error) {
-	mo := meter.Options{Refused: metrics.Refused}
-	if cfg.Recorded() {
-		recorder, free, err := newRecorder(cfg, kept, metrics, o.Logger)
-		if err != nil {
-			return nil, err
-		}
-		g.hold(free)
-		g.hurry = func() { recorder.Hurry(hurriedRecords) }
-		mo.Recorder = recorder
-	}
-	if cfg.Limited() {
-		limiter, free, err := newLimiter(cfg, kept, metrics, o.Logger)
-		if err != nil {
-			return nil, err
-		}
-		g.hold(free)
-		mo.Limiter = limiter
-	}
-	m := meter.New(mo)
-	if mo.Limiter != nil {
-		o.Meter = m
-	}
-	if mo.Recorder != nil {
-		o.Usage = m
-	}
-	return m, nil
+func (g *gateway) install(next *generation) {
+	g.present = next
+	g.alive.Add(1)
+	g.metrics.upstreams.Store(&next.backends.upstreams)
 }
 
 // hold has something ended with the gateway, before all that was held before.
 func (g *gateway) hold(free func()) { g.ends = append(g.ends, free) }
 
-// free ends what the parts hold.
+// free ends what the parts hold, whatever still runs.
 func (g *gateway) free() {
+	close(g.over)
+	g.earlier.Wait()
+	if g.present != nil {
+		g.present.backends.free()
+	}
 	for _, end := range slices.Backward(g.ends) {
 		end()
 	}

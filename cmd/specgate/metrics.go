@@ -12,18 +12,23 @@ import (
 	"github.com/specgate/specgate/internal/telemetry"
 )
 
-// newMetrics makes the instruments, with the models and the upstreams of the settings for labels.
+// newMetrics makes the instruments.
 func newMetrics(registry prometheus.Registerer, cfg config.Config) (*instruments, error) {
+	metrics, err := telemetry.NewMetrics(registry, metricLabels(cfg))
+	if err != nil {
+		return nil, err
+	}
+	i := &instruments{Metrics: metrics}
+	return i, metrics.Watch(i.watched)
+}
+
+// metricLabels are the models and the upstreams of the settings.
+func metricLabels(cfg config.Config) telemetry.Options {
 	kinds := map[string]string{}
 	for name, b := range cfg.Upstreams {
 		kinds[name] = b.Kind
 	}
-	metrics, err := telemetry.NewMetrics(registry, telemetry.Options{
-		Version: buildVersion(),
-		Models:  routing.NewNames(modelNames(cfg)).Of,
-		Kinds:   kinds,
-	})
-	return &instruments{Metrics: metrics, upstreams: map[string]func() string{}}, err
+	return telemetry.Options{Version: buildVersion(), Models: routing.NewNames(modelNames(cfg)).Of, Kinds: kinds}
 }
 
 // modelNames are the ids and patterns that models are called by. Where one upstream gets them all, the settings

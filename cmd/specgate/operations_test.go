@@ -69,7 +69,7 @@ health: {interval: 20ms}
 	if err := json.Unmarshal([]byte(got.body), &told); err != nil || got.status != 200 || told.Status != "ok" {
 		t.Fatalf("%d %s: %v", got.status, got.body, err)
 	}
-	want := parts{Store: "ok", Limits: "ok", Usage: "ok", Upstreams: map[string]string{"gone": "unhealthy", "well": "ok"}}
+	want := parts{Settings: "ok", Store: "ok", Limits: "ok", Usage: "ok", Upstreams: map[string]string{"gone": "unhealthy", "well": "ok"}}
 	if diff := cmp.Diff(want, told.Parts); diff != "" {
 		t.Errorf("parts (-want +got)\n%s", diff)
 	}

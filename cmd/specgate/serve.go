@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/url"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +29,9 @@ func newServe(term terminal) *cobra.Command {
 finish, for at most shutdown.delay and shutdown.drain; a second one ends the process
 at once, with exit code 1.
 
+SIGHUP reads the settings again, as does a change of their file; docs/reload.md says
+what comes of it.
+
 Settings come from flags, the environment and the file, in that order; docs/config.md
 describes them. OPENAI_BASE_URL is enough to begin with; without a backend, a small
 model in the program itself (specgate-1) answers, to try clients on.`,
@@ -36,21 +43,26 @@ model in the program itself (specgate-1) answers, to try clients on.`,
 	}
 	load := settings(cmd, term, everyFlag)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		// From here on SIGHUP is no reason to end, and one that comes too early waits. It stays so to the end.
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, syscall.SIGHUP)
 		cfg, err := load()
 		if err != nil {
 			printNotices(cfg, term)
 			return err
 		}
-		return serve(cmd.Context(), cfg, term)
+		mark(cfg)
+		return serve(cmd.Context(), &reloader{cfg: cfg, load: load, signals: again}, term)
 	}
 	return cmd
 }
 
-func serve(ctx context.Context, cfg config.Config, term terminal) error {
-	logger, err := telemetry.NewLogger(term.stderr, cfg.Log.Format, cfg.Log.Level)
-	if err != nil {
+func serve(ctx context.Context, r *reloader, term terminal) (err error) {
+	cfg := r.cfg
+	if r.log, err = telemetry.NewLog(term.stderr, cfg.Log.Format, cfg.Log.Level); err != nil {
 		return err
 	}
+	logger := slog.New(r.log)
 	for _, notice := range cfg.Notices {
 		logger.WarnContext(ctx, notice)
 	}
@@ -58,6 +70,7 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 		logger.DebugContext(ctx, "no limit of memory", "cause", err)
 	}
 	token := admitOne(&cfg)
+	r.began(cfg, token)
 	front, back, err := listen(ctx, cfg)
 	if err != nil {
 		return err
@@ -73,13 +86,13 @@ func serve(ctx context.Context, cfg config.Config, term terminal) error {
 	if token != "" {
 		base, err := frontURL(cfg, address)
 		if err == nil {
-			err = greet(term.stdout, base, token, tryModel(ctx, g.backend))
+			err = greet(term.stdout, base, token, tryModel(ctx, g.present.backends))
 		}
 		if err != nil {
 			return errors.Join(fmt.Errorf("print the token: %w", err), closeAll(front, back))
 		}
 	}
-	return g.Serve(ctx, front, back)
+	return r.follow(ctx, g, func() error { return g.Serve(ctx, front, back) })
 }
 
 // inFrontOf says what answers, without the secrets that may stand in a URL.

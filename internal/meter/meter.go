@@ -31,12 +31,15 @@ type Options struct {
 	// what of (requests, tokens, parallel, day_tokens, month_tokens). It may be nil, and is called from many
 	// goroutines at once.
 	Refused func(scope, kind string)
+
+	// Streams counts those that are open, for several meters together; nil for one that counts for itself.
+	Streams *atomic.Int64
 }
 
 // Meter counts. It may be used by many goroutines at once.
 type Meter struct {
 	options Options
-	streams atomic.Int64
+	streams *atomic.Int64
 }
 
 // New returns a meter.
@@ -44,7 +47,10 @@ func New(o Options) *Meter {
 	if o.Refused == nil {
 		o.Refused = func(string, string) {}
 	}
-	return &Meter{options: o}
+	if o.Streams == nil {
+		o.Streams = &atomic.Int64{}
+	}
+	return &Meter{options: o, streams: o.Streams}
 }
 
 // Streams is how many streams are open at present.

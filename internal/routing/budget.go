@@ -13,8 +13,6 @@ const (
 // budget bounds retries to a share of the requests, so that they never multiply the load on backends
 // that fail because of it.
 type budget struct {
-	share float64
-
 	mu      sync.Mutex
 	seconds [budgetSeconds]struct {
 		second            int64
@@ -29,9 +27,9 @@ func (b *budget) request() {
 	b.seconds[b.present()].requests++
 }
 
-// retry reports whether one more retry is allowed, and counts it. undo, which is nil where it is not, is for
+// retry reports whether one more retry is allowed within a share of the requests, and counts it. undo, which is nil where it is not, is for
 // one that is not sent after all.
-func (b *budget) retry() (undo func(), ok bool) {
+func (b *budget) retry(share float64) (undo func(), ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := b.present()
@@ -42,7 +40,7 @@ func (b *budget) retry() (undo func(), ok bool) {
 			retries += s.retries
 		}
 	}
-	if retries >= budgetLeast && float64(retries+1) > b.share*float64(requests) {
+	if retries >= budgetLeast && float64(retries+1) > share*float64(requests) {
 		return nil, false
 	}
 	b.seconds[at].retries++

@@ -22,9 +22,9 @@ func (r *route) choose(asked []bool, may func(Upstream) bool) int {
 	if free := slices.DeleteFunc(slices.Clone(among), full); len(free) > 0 {
 		among = free
 	}
-	r.turning.Lock()
-	defer r.turning.Unlock()
-	return r.turns.next(r.targets, among)
+	r.queue.mu.Lock()
+	defer r.queue.mu.Unlock()
+	return r.queue.turns.next(r.targets, among)
 }
 
 // candidates are the targets of the best priority that has one that may be chosen.

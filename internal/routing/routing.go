@@ -53,6 +53,10 @@ type Options struct {
 
 	Logger *slog.Logger // for what no caller is told; nil for nobody
 
+	// Before is a router whose place this one takes, which goes on where that one was: with what it has counted, the
+	// turns of routes that are the same, and the lists of upstreams that are. It may be nil.
+	Before *Router
+
 	// Retried is called with one of Retries for each request that is sent to a backend once more, and for each that
 	// would have been, had the budget allowed it. It may be nil, and is called from many goroutines at once.
 	Retried func(result string)
@@ -71,7 +75,7 @@ func Retries() []string { return []string{RetrySent, RetryWithheld} }
 type Router struct {
 	table   table
 	retry   Retry
-	budget  budget
+	budget  *budget
 	catalog catalog
 	retried func(result string)
 	expose  bool
@@ -86,9 +90,13 @@ func New(o Options) *Router {
 		o.Retried = func(string) {}
 	}
 	t := newTable(o.Models)
-	return &Router{
-		table: t, retry: o.Retry, budget: budget{share: o.Retry.Budget}, catalog: newCatalog(t, o.Logger), retried: o.Retried, expose: o.Expose,
+	r := &Router{
+		table: t, retry: o.Retry, budget: &budget{}, catalog: newCatalog(t, o.Logger), retried: o.Retried, expose: o.Expose,
 	}
+	if o.Before != nil {
+		r.follow(o.Before)
+	}
+	return r
 }
 
 // Close ends the router's own questions to backends, and waits for them.

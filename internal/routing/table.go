@@ -19,15 +19,19 @@ type table struct {
 type route struct {
 	name    string
 	targets []Target // by priority
+	queue   *queue
+}
 
-	turning sync.Mutex // guards turns
-	turns   turns
+// queue is whose turn it is.
+type queue struct {
+	mu    sync.Mutex
+	turns turns
 }
 
 func newTable(models map[string][]Target) table {
 	t := table{exact: map[string]*route{}}
 	for _, name := range slices.Sorted(maps.Keys(models)) {
-		r := &route{name: name, targets: slices.Clone(models[name]), turns: make(turns, len(models[name]))}
+		r := &route{name: name, targets: slices.Clone(models[name]), queue: &queue{turns: make(turns, len(models[name]))}}
 		slices.SortStableFunc(r.targets, func(a, b Target) int { return cmp.Compare(a.Priority, b.Priority) })
 		if strings.Contains(name, "*") {
 			t.patterns = append(t.patterns, r)

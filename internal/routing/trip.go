@@ -125,7 +125,7 @@ func (t *trip) again(ctx context.Context, i int, err error, work *completion.Wor
 		return other // it is its first request, and the one that is not there had none
 	}
 	var ok bool
-	if t.unspent, ok = t.router.budget.retry(); !ok {
+	if t.unspent, ok = t.router.budget.retry(t.router.retry.Budget); !ok {
 		t.router.retried(RetryWithheld)
 		return -1
 	}

@@ -16,7 +16,7 @@ func (m *Metrics) WatchReloads(generations func() int) (*Reloads, error) {
 		total: counter("specgate_config_reloads_total",
 			"Settings that were read again, by result: taken, same, refused.", "result"),
 		successful: alone("config_last_reload_successful", "Whether the settings were in order when they were read last: 1, or 0 where they were refused."),
-		at:         alone("config_last_reload_success_timestamp_seconds", "When settings were taken last, at the start or since, in seconds since 1970."),
+		at:         alone("config_last_reload_success_timestamp_seconds", "When the settings were read last and were in order, in seconds since 1970."),
 		waiting:    alone("config_restart_pending", "Settings that were changed and wait for a restart."),
 	}
 	for _, c := range []prometheus.Collector{r.total, r.successful, r.at, r.waiting} {
@@ -26,7 +26,7 @@ func (m *Metrics) WatchReloads(generations func() int) (*Reloads, error) {
 	}
 	r.successful.Set(1)
 	r.at.SetToCurrentTime()
-	return r, m.register("specgate_", nil, gauge{
+	return r, m.register(gauge{
 		"config_generations", "Settings that requests run with at present: more than 1 where some run with earlier ones.", generations,
 	})
 }
@@ -54,7 +54,5 @@ func (r *Reloads) Read(result string, waiting int) {
 	}
 	r.successful.Set(1)
 	r.waiting.Set(float64(waiting))
-	if result == ReloadTaken {
-		r.at.SetToCurrentTime()
-	}
+	r.at.SetToCurrentTime()
 }

@@ -15,7 +15,7 @@ func (m *Metrics) CountLookUps() (looked func(result string), err error) {
 
 // WatchStore registers the gauge that shows whether the store of keys answers.
 func (m *Metrics) WatchStore(away func() bool) error {
-	return m.register("specgate_", nil, gauge{
+	return m.register(gauge{
 		"store_away", "Whether the store of keys is out of reach: 1, or 0 where it is not.",
 		func() int { return one(away()) },
 	})

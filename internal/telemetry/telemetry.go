@@ -111,10 +111,10 @@ type gauge struct {
 	value      func() int
 }
 
-// register registers gauges, whose names follow prefix, each with the given labels.
-func (m *Metrics) register(prefix string, labels prometheus.Labels, gauges ...gauge) error {
+// register registers gauges, whose names follow specgate_.
+func (m *Metrics) register(gauges ...gauge) error {
 	for _, g := range gauges {
-		c := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + g.name, Help: g.help, ConstLabels: labels},
+		c := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "specgate_" + g.name, Help: g.help},
 			func() float64 { return float64(g.value()) })
 		if err := m.registry.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

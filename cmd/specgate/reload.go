@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/specgate/specgate/internal/config"
+	"github.com/specgate/specgate/internal/telemetry"
+)
+
+// look is how often the files are looked at. What has changed is taken once it was found the same twice, since somebody
+// may still be writing it.
+const look = time.Second
+
+// reloader has a gateway follow its settings. It belongs to one goroutine.
+type reloader struct {
+	gateway *gateway
+	log     *telemetry.Log
+	load    func() (config.Config, error)
+	signals <-chan os.Signal
+
+	cfg  config.Config  // in force
+	made []config.Token // the one that was made at the start, if any
+	read config.Files   // when the settings were read last, whether they were taken or not
+	seen config.Files   // when they were looked at last
+}
+
+// began notes what the gateway begins with: a token that was made, if it is not empty, stays for as long as there is no
+// other.
+func (r *reloader) began(cfg config.Config, token string) {
+	r.cfg, r.read = cfg, cfg.Files
+	if token != "" {
+		r.made = cfg.Auth.Tokens
+	}
+}
+
+// follow has g follow its settings while it serves.
+func (r *reloader) follow(ctx context.Context, g *gateway, serve func() error) error {
+	r.gateway = g
+	ctx, end := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { r.run(ctx) })
+	err := serve()
+	end()
+	running.Wait()
+	return err
+}
+
+// run reads the settings again at each signal, and when they change, until ctx ends.
+func (r *reloader) run(ctx context.Context) {
+	var ticks <-chan time.Time
+	if r.cfg.Reload.Watch {
+		ticker := time.NewTicker(look)
+		defer ticker.Stop()
+		ticks = ticker.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.signals:
+			if ctx.Err() == nil { // a gateway that ends is to end with what it has
+				r.reload(ctx)
+			}
+		case <-ticks:
+			if r.changed() {
+				r.reload(ctx)
+			}
+		}
+	}
+}
+
+// changed reports whether the files hold something else than when they were read, and have held it since the last look.
+func (r *reloader) changed() bool {
+	now := r.read.Look()
+	settled := maps.Equal(now, r.seen)
+	r.seen = now
+	return settled && !maps.Equal(now, r.read)
+}
+
+// reload takes the settings as they are now, or says why it does not.
+func (r *reloader) reload(ctx context.Context) {
+	loaded, next, err := r.settings()
+	if err != nil {
+		r.refuse(ctx, err)
+		return
+	}
+	result, changes := telemetry.ReloadSame, r.changes(loaded)
+	if slices.ContainsFunc(changes, func(c config.Change) bool { return !c.Restart }) {
+		if err := r.gateway.change(next); err != nil { //nolint:contextcheck // what runs for the gateway itself ends with free
+			r.refuse(ctx, err)
+			return
+		}
+		result = telemetry.ReloadTaken
+	}
+	if err := r.log.Set(next.Log.Format, next.Log.Level); err != nil {
+		r.gateway.logger.ErrorContext(ctx, "the log stays as it is", "cause", err)
+	}
+	r.tell(ctx, result, changes)
+	r.notice(ctx, next.Notices)
+	r.cfg = next
+}
+
+// settings are what there is to read, and what of it the process can run with. The error joins every reason why that
+// is nothing.
+func (r *reloader) settings() (loaded, next config.Config, err error) {
+	if err := onlyOnce(slices.Sorted(maps.Keys(r.cfg.Files))...); err != nil {
+		return loaded, next, err // and is not read, which may take for ever
+	}
+	loaded, err = r.load()
+	r.read = loaded.Files
+	if err == nil {
+		loaded.Auth.Tokens, err = r.tokens(loaded)
+	}
+	if err == nil && loaded.Blank && !r.cfg.Blank {
+		err = errBlank
+	}
+	if err == nil {
+		next, err = r.cfg.Take(loaded)
+	}
+	return loaded, next, errors.Join(err, named(loaded))
+}
+
+var (
+	errBlank = errors.New("the configuration file sets nothing any more, as one that is being written: a restart takes it so")
+	errToken = errors.New("auth.tokens is empty, and a token is made at the start alone: set SPECGATE_API_KEY or auth.tokens, or restart")
+)
+
+// tokens are those of a configuration, or the one that was made at the start.
+func (r *reloader) tokens(loaded config.Config) ([]config.Token, error) {
+	switch {
+	case loaded.Auth.Mode != config.AuthTokens || len(loaded.Auth.Tokens) > 0:
+		return loaded.Auth.Tokens, nil
+	case r.made != nil:
+		return r.made, nil
+	default:
+		return nil, errToken
+	}
+}
+
+// named is all that is wrong with the files that settings name. Each is marked before anybody makes something of it, so
+// that what changes meanwhile is seen to have changed.
+func named(cfg config.Config) error {
+	if err := onlyOnce(cfg.Contract.Overlay, cfg.Faults.File); err != nil {
+		return err
+	}
+	mark(cfg)
+	_, overlayErr := newContract(cfg.Contract)
+	_, scriptErr := newFaults(cfg.Faults)
+	return errors.Join(overlayErr, scriptErr)
+}
+
+// mark notes what the files hold that settings name.
+func mark(cfg config.Config) {
+	for _, file := range []string{cfg.Contract.Overlay, cfg.Faults.File} {
+		if file != "" {
+			_, _ = cfg.Files.Read(file) // why it cannot be read is its mark
+		}
+	}
+}
+
+// onlyOnce fails for a pipe and its like.
+func onlyOnce(files ...string) error {
+	var errs []error
+	for _, file := range files {
+		if file != "" && !config.Plain(file) {
+			errs = append(errs, fmt.Errorf("%s is no plain file, and cannot be read a second time", file))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// changes are those of the settings, and of the files that they name.
+func (r *reloader) changes(loaded config.Config) []config.Change {
+	all := r.cfg.Changes(loaded)
+	for _, named := range []struct{ setting, file, before string }{
+		{"contract.overlay", loaded.Contract.Overlay, r.cfg.Contract.Overlay},
+		{"faults.file", loaded.Faults.File, r.cfg.Faults.File},
+	} {
+		if named.file == named.before && loaded.Files[named.file] != r.cfg.Files[named.file] {
+			all = append(all, config.Change{Setting: named.setting, How: "what the file holds"})
+		}
+	}
+	return all
+}
+
+// refuse logs every reason, and leaves the settings as they are.
+func (r *reloader) refuse(ctx context.Context, err error) {
+	log := r.gateway.logger
+	for reason := range strings.SplitSeq(discreet(err.Error(), nil), "\n") {
+		log.ErrorContext(ctx, "setting refused", "reason", reason)
+	}
+	log.ErrorContext(ctx, "settings refused: those before stay in force")
+	r.gateway.reloads.Read(telemetry.ReloadRefused, 0)
+	r.gateway.metrics.settings.Store(settingsRefused)
+}
+
+// tell logs what has changed, and what waits for a restart.
+func (r *reloader) tell(ctx context.Context, result string, changes []config.Change) {
+	log, waiting := r.gateway.logger, 0
+	for _, c := range changes {
+		what := []any{slog.String("setting", c.Setting), slog.String("change", c.How)}
+		if c.Restart {
+			waiting++
+			log.WarnContext(ctx, "setting waits for a restart", what...)
+			continue
+		}
+		log.InfoContext(ctx, "setting changed", what...)
+	}
+	log.InfoContext(ctx, "settings read", "result", result, "changed", len(changes)-waiting, "waiting_for_restart", waiting)
+	r.gateway.reloads.Read(result, waiting)
+	state := settingsOK
+	if waiting > 0 {
+		state = settingsWait
+	}
+	r.gateway.metrics.settings.Store(state)
+}
+
+// notice logs the notices that are new.
+func (r *reloader) notice(ctx context.Context, notices []string) {
+	for _, n := range notices {
+		if !slices.Contains(r.cfg.Notices, n) {
+			r.gateway.logger.WarnContext(ctx, n)
+		}
+	}
+}
