@@ -42,7 +42,7 @@ func (s *Server) Become() <-chan struct{} { return s.current.Swap(s).users.end()
 func (s *shared) present(serve func(*Server, http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for {
-			if now := s.current.Load(); now.users.enter() {
+			if now := s.now(); now.users.enter() {
 				defer now.users.leave()
 				serve(now, w, r)
 				return
@@ -51,7 +51,9 @@ func (s *shared) present(serve func(*Server, http.ResponseWriter, *http.Request)
 	})
 }
 
-func (s *shared) writeTimeout() time.Duration { return s.current.Load().options.Limits.WriteTimeout }
+func (s *shared) now() *Server { return s.current.Load() }
+
+func (s *shared) writeTimeout() time.Duration { return s.now().options.Limits.WriteTimeout }
 
 // users are the requests of a server, and one more while it is current or to be.
 type users struct {

@@ -64,7 +64,7 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 // drain ends the front in order: not ready, but still taking requests; then no new ones; then what
 // still runs is cancelled, and told so.
 func (s *Server) drain(ctx context.Context, front *http.Server) {
-	log, end := s.options.Logger, s.current.Load().options.Shutdown
+	log, end := s.options.Logger, s.now().options.Shutdown
 	s.draining.Store(true)
 	log.InfoContext(ctx, "shutting down", "delay", end.Delay, "drain", end.Drain)
 	time.Sleep(end.Delay)

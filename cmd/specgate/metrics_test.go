@@ -16,6 +16,7 @@ import (
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/guard"
 	"github.com/specgate/specgate/internal/routing"
+	"github.com/specgate/specgate/internal/telemetry"
 )
 
 // described is what a description prints of itself: its name, its constant labels and its variable ones.
@@ -81,7 +82,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, value := range slices.Concat(guard.Outcomes(), guard.Verdicts(), routing.Retries()) {
+	for _, value := range slices.Concat(guard.Outcomes(), guard.Verdicts(), routing.Retries(), telemetry.ReloadResults()) {
 		if !strings.Contains(string(text), "`"+value+"`") {
 			t.Errorf("the value %s is not there", value)
 		}

@@ -82,7 +82,7 @@ func serve(ctx context.Context, r *reloader, term terminal) (err error) {
 	defer g.free()
 	term.last.are(g.hurry)
 	address := front.Addr().String()
-	logger.InfoContext(ctx, "listening", "address", address, "tls", cfg.TLS.On(), "in_front_of", inFrontOf(cfg), "version", buildVersion())
+	logger.InfoContext(ctx, "listening", "address", address, "operations", addressOf(back), "tls", cfg.TLS.On(), "in_front_of", inFrontOf(cfg), "version", buildVersion())
 	if token != "" {
 		base, err := frontURL(cfg, address)
 		if err == nil {
@@ -123,6 +123,14 @@ func listen(ctx context.Context, cfg config.Config) (front, back net.Listener, e
 		return nil, nil, errors.Join(err, front.Close())
 	}
 	return front, back, nil
+}
+
+// addressOf is empty for no listener.
+func addressOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
 }
 
 func closeAll(listeners ...net.Listener) error {
