@@ -64,7 +64,7 @@ func (g *changing) launch(settings string, env []string) {
 	g.t.Cleanup(func() {
 		g.client.CloseIdleConnections()
 		_ = g.cmd.Process.Kill()
-		<-g.exit
+		_ = g.code()
 		if g.t.Failed() {
 			g.t.Logf("its log:\n%s", g.log)
 		}

@@ -134,10 +134,10 @@ var (
 	errToken = errors.New("auth.tokens is empty, and a token is made at the start alone: set SPECGATE_API_KEY or auth.tokens, or restart")
 )
 
-// tokens are those of a configuration, or the one that was made at the start.
+// tokens are those of a configuration, or the one that was made at the start. The process keeps its auth.mode.
 func (r *reloader) tokens(loaded config.Config) ([]config.Token, error) {
 	switch {
-	case loaded.Auth.Mode != config.AuthTokens || len(loaded.Auth.Tokens) > 0:
+	case r.cfg.Auth.Mode != config.AuthTokens || len(loaded.Auth.Tokens) > 0:
 		return loaded.Auth.Tokens, nil
 	case r.made != nil:
 		return r.made, nil

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/fakebackend"
 )
 
@@ -77,47 +77,41 @@ func TestReloadAndDrain(t *testing.T) {
 	}
 }
 
-// Under 200 callers at one time, with settings that change all the while, every request is answered.
+// Of 200 requests that come while settings change, each is answered, 20 times.
 func TestReloadDropsNothing(t *testing.T) {
 	t.Parallel()
 	b := fakebackend.New(t, fakebackend.JSON(200, answered))
-	settings := func(i int) string {
-		return inFront("m", "a", b.URL) + fmt.Sprintf("log: {level: warn}\nupstream: {max_event: %d}\nstream: {keepalive: %ds}\n", 1<<20+i, i)
+	settings := func(i int, level string) string {
+		return inFront("m", "a", b.URL) + fmt.Sprintf("log: {level: %s}\nupstream: {max_event: %d}\nstream: {keepalive: %ds}\n", level, 1<<20+i, i)
 	}
-	g := startChanging(t, strings.Replace(settings(1), "warn", "info", 1))
-	var over atomic.Bool
-	var asked, failed atomic.Int64
-	var callers sync.WaitGroup
-	defer callers.Wait()
-	defer over.Store(true)
-	for range 200 {
-		callers.Go(func() {
-			for !over.Load() {
-				resp, err := g.client.Do(g.request(t.Context(), "POST", completions, strings.NewReader(of("m"))))
-				if asked.Add(1); err != nil || resp.StatusCode != 200 {
-					failed.Add(1)
-					t.Errorf("%v %v", resp, err)
-				}
-				if err == nil {
-					_, _ = io.Copy(io.Discard, resp.Body)
-					_ = resp.Body.Close()
-				}
+	const callers, reloads = 200, 20
+	g := startChanging(t, settings(1, "info"))
+	ask := func() {
+		resp, err := g.client.Do(g.request(t.Context(), "POST", completions, strings.NewReader(of("m"))))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
+			t.Errorf("%d %s %v", resp.StatusCode, text, err)
+		}
+	}
+	for i := range reloads {
+		g.set(settings(i+2, "warn"))
+		var asking sync.WaitGroup
+		for caller := range callers {
+			asking.Go(ask)
+			if caller == callers/4 {
+				g.signal(syscall.SIGHUP)
 			}
-		})
-	}
-	for i := range 20 {
-		g.set(settings(i + 2))
-		g.signal(syscall.SIGHUP)
+		}
+		asking.Wait()
 		g.eventually(`specgate_config_reloads_total{result="taken"}`, strconv.Itoa(i+1))
 	}
-	over.Store(true)
-	callers.Wait()
-	t.Logf("%d requests", asked.Load())
-	if failed.Load() > 0 || asked.Load() < 200 {
-		t.Errorf("%d of %d requests failed", failed.Load(), asked.Load())
-	}
 	g.mustCount("specgate_inflight_requests", "0")
-	g.mustCount(`specgate_requests_total{code="",route="/v1/completions",status="200"}`, strconv.FormatInt(asked.Load(), 10))
+	g.mustCount(`specgate_requests_total{code="",route="/v1/completions",status="200"}`, strconv.Itoa(callers*reloads))
+	g.eventually("specgate_config_generations", "1")
 }
 
 // What is wrong is told all at once, and what was in force stays.
@@ -161,11 +155,13 @@ func TestReloadRefusesWithEveryReason(t *testing.T) {
 func TestReloadRefusesWhatTheProcessCannotRunWith(t *testing.T) {
 	t.Parallel()
 	g := startChanging(t, "auth: {tokens: [{name: a, token: "+testToken+"}]}\nretry: {attempts: 1}\n")
-	g.set("auth: {tokens: []}\nretry: {attempts: 1}\n")
-	g.reload("refused")
-	g.log.await(t, "setting refused", "a token is made at the start alone")
-	if got := g.ask("specgate-1", testToken); got != 200 {
-		t.Errorf("%d", got)
+	for _, settings := range []string{"auth: {tokens: []}\nretry: {attempts: 1}\n", "auth: {mode: keys}\n"} {
+		g.set(settings)
+		g.reload("refused")
+		g.log.await(t, "setting refused", "a token is made at the start alone")
+		if got := g.ask("specgate-1", testToken); got != 200 {
+			t.Errorf("%s: %d", settings, got)
+		}
 	}
 }
 
@@ -505,4 +501,29 @@ func (g *changing) value(metric string) float64 {
 	}
 	g.t.Fatalf("no %s", metric)
 	return 0
+}
+
+// What is being written is left alone until it is the same twice, and what was read is not read again.
+func TestReloadWaitsForTheEndOfWriting(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "specgate.yaml")
+	set := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("whole")
+	r := &reloader{read: config.Files{}}
+	if _, err := r.read.Read(file); err != nil {
+		t.Fatal(err)
+	}
+	var looks []bool
+	for _, text := range []string{"whole", "whole", "", "part", "partly", "partly", "whole", "whole"} {
+		set(text)
+		looks = append(looks, r.changed())
+	}
+	if fmt.Sprint(looks) != "[false false false false false true false false]" {
+		t.Errorf("changed: %v", looks)
+	}
 }
