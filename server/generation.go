@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"sync/atomic"
@@ -27,7 +28,14 @@ func newShared() *shared {
 // Next assembles the same gateway with other options; Become makes it the one that new requests go to. TLS and H2C
 // stay as Serve found them, and so does HeaderTimeout, and BodyTimeout for the pings of HTTP/2.
 func (s *Server) Next(o Options) (*Server, error) {
-	next, err := assemble(s.shared, o)
+	by := s.enforced
+	if !bytes.Equal(o.Spec, s.options.Spec) {
+		var err error
+		if by, err = enforce(o.Spec); err != nil {
+			return nil, err
+		}
+	}
+	next, err := assemble(s.shared, by, o)
 	if err == nil && o.Faults == s.options.Faults {
 		next.asked = s.asked // the same script goes on
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui/v5/static"
 	"github.com/vearutop/statigz"
@@ -31,11 +30,8 @@ func isPage(route string) bool {
 }
 
 // addPages adds the pages. The contract is served as the file's own bytes, and once more as JSON.
-func (s *Server) addPages(doc *openapi3.T, spec []byte) error {
-	asJSON, err := doc.MarshalJSON()
-	if err != nil {
-		return err
-	}
+func (s *Server) addPages() error {
+	spec, asJSON, title := s.options.Spec, s.json, s.title
 	s.addPage(pageHealth, s.healthy)
 	s.addPage(pageReady, s.ready)
 	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
@@ -43,8 +39,8 @@ func (s *Server) addPages(doc *openapi3.T, spec []byte) error {
 	swagger := orNotFound(http.StripPrefix(pageDocs+"/", statigz.FileServer(static.FS)))
 	s.addPage(pageDocs+"/*", guarded(policyDocs, swagger))
 	return errors.Join(
-		s.addFiles("docs", policyDocs, doc.Info.Title),
-		s.addFiles("playground", policyPlayground, doc.Info.Title),
+		s.addFiles("docs", policyDocs, title),
+		s.addFiles("playground", policyPlayground, title),
 	)
 }
 

@@ -19,7 +19,6 @@ import (
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/completion"
-	"github.com/specgate/specgate/internal/contract"
 )
 
 // Authenticator knows who makes a request. Its errors are those of auth; any other means that it cannot
@@ -81,16 +80,19 @@ type Server struct {
 	options Options
 	echo    *echo.Echo
 
+	*enforced
 	operations http.Handler
-	codes      map[string]bool // of errors, that the log may name
-	fields     map[string]bool // of requests, that metrics may name
-	asked      *atomic.Int64   // requests for a completion that kept the contract; counted where there are faults
+	asked      *atomic.Int64 // requests for a completion that kept the contract; counted where there are faults
 	users      users
 }
 
 // New assembles a server, and fails where the contract asks for what it could not enforce.
 func New(o Options) (*Server, error) {
-	s, err := assemble(newShared(), o)
+	all, err := enforce(o.Spec)
+	if err != nil {
+		return nil, err
+	}
+	s, err := assemble(newShared(), all, o)
 	if err != nil {
 		return nil, err
 	}
@@ -98,24 +100,15 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-func assemble(all *shared, o Options) (*Server, error) {
-	s := &Server{shared: all, options: o, echo: echo.New(), asked: &atomic.Int64{}}
+func assemble(all *shared, by *enforced, o Options) (*Server, error) {
+	s := &Server{shared: all, enforced: by, options: o, echo: echo.New(), asked: &atomic.Int64{}}
 	s.users.begin()
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.Binder = binder{}
 	s.echo.HTTPErrorHandler = s.renderError
-	doc, err := contract.Load(o.Spec)
-	if err != nil {
-		return nil, err
-	}
-	s.codes, s.fields = codesOf(doc), namesOf(doc)
 	s.operations = s.newOperations()
-	if err := s.addPages(doc, o.Spec); err != nil {
+	if err := s.addPages(); err != nil {
 		return nil, err
-	}
-	validators, err := newValidators(doc) // from here on the document is theirs
-	if err != nil {
-		return nil, fmt.Errorf("compile the contract: %w", err)
 	}
 	s.everyRequest(
 		s.identify,    // x-request-id, and what else travels with the request
@@ -125,7 +118,7 @@ func assemble(all *shared, o Options) (*Server, error) {
 	)
 	// Then those of the contract, in this order. What comes earlier is cheaper to refuse.
 	operations := map[string][]echo.MiddlewareFunc{}
-	for id, v := range validators {
+	for id, v := range by.validators {
 		operations[id] = inOrder(
 			s.recordUse(id),        // what became of it, once it is known who asked
 			s.authenticate,         // who asks, for whom; the body is still unread

@@ -35,14 +35,10 @@ func (b backends) free() {
 
 // newBackends are targets by model, or one upstream for all of them, or the embedded model. They take over from
 // those before what is the same in both.
-func (g *gateway) newBackends(cfg config.Config, spec []byte, before backends) (b backends, err error) {
+func (g *gateway) newBackends(cfg config.Config, s schemas, before backends) (b backends, err error) {
 	if len(cfg.Upstreams) == 0 {
 		model, err := g.embedded()
 		b.Backend = routing.Sole{Name: localmodel.Name, Completer: model, Lister: model, Expose: cfg.Upstream.Expose}
-		return b, err
-	}
-	s, err := newSchemas(spec)
-	if err != nil {
 		return b, err
 	}
 	if b.upstreams, err = g.newUpstreams(cfg, s, before.upstreams); err != nil {

@@ -11,6 +11,8 @@ import (
 // generation is what one set of settings makes of the gateway. A request goes to its end with the one it began with.
 type generation struct {
 	cfg      config.Config
+	spec     []byte
+	schemas  schemas // of spec
 	script   server.Faults
 	backends backends
 	meter    *meter.Meter
@@ -25,9 +27,10 @@ func (g *gateway) newGeneration(cfg config.Config) (_ *generation, err error) {
 	}
 	next := &generation{cfg: cfg}
 	o := g.options(cfg)
-	if o.Spec, err = newContract(cfg.Contract); err != nil {
+	if err = next.agree(before); err != nil {
 		return nil, err
 	}
+	o.Spec = next.spec
 	if next.script, err = g.newScript(cfg, before); err != nil {
 		return nil, err
 	}
@@ -38,7 +41,7 @@ func (g *gateway) newGeneration(cfg config.Config) (_ *generation, err error) {
 	if next.meter, err = g.newMeter(cfg, &o); err != nil {
 		return nil, err
 	}
-	if next.backends, err = g.newBackends(cfg, o.Spec, before.backends); err != nil {
+	if next.backends, err = g.newBackends(cfg, next.schemas, before.backends); err != nil {
 		return nil, err
 	}
 	o.API = &handlers.API{Backend: next.meter.Before(next.backends), Keepalive: cfg.Stream.Keepalive}
@@ -47,6 +50,24 @@ func (g *gateway) newGeneration(cfg config.Config) (_ *generation, err error) {
 		return nil, err
 	}
 	return next, nil
+}
+
+// agree reads the contract, unless it is the one before.
+func (n *generation) agree(before *generation) (err error) {
+	if before.spec != nil && sameFile(n.cfg, before.cfg, n.cfg.Contract.Overlay, before.cfg.Contract.Overlay) {
+		n.spec, n.schemas = before.spec, before.schemas
+		return nil
+	}
+	if n.spec, err = newContract(n.cfg.Contract); err != nil {
+		return err
+	}
+	n.schemas, err = newSchemas(n.spec)
+	return err
+}
+
+// sameFile reports whether two configurations name the same file, with the same in it; or none.
+func sameFile(a, b config.Config, ofA, ofB string) bool {
+	return ofA == ofB && a.Files[ofA] == b.Files[ofB]
 }
 
 func (g *gateway) newServer(o server.Options, before *server.Server) (*server.Server, error) {
@@ -84,8 +105,7 @@ func serverLimits(cfg config.Config) server.Limits {
 
 // newScript reads the script of faults, unless it is the one that is in use: that goes on counting.
 func (g *gateway) newScript(cfg config.Config, before *generation) (server.Faults, error) {
-	file := cfg.Faults.File
-	if file != "" && file == before.cfg.Faults.File && cfg.Files[file] == before.cfg.Files[file] {
+	if before.script != nil && sameFile(cfg, before.cfg, cfg.Faults.File, before.cfg.Faults.File) {
 		return before.script, nil
 	}
 	return newFaults(cfg.Faults)

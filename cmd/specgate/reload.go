@@ -195,12 +195,12 @@ func (r *reloader) changes(loaded config.Config) []config.Change {
 // refuse logs every reason, and leaves the settings as they are.
 func (r *reloader) refuse(ctx context.Context, err error) {
 	log := r.gateway.logger
+	r.gateway.reloads.Read(telemetry.ReloadRefused, 0)
+	r.gateway.metrics.settings.Store(settingsRefused)
 	for reason := range strings.SplitSeq(discreet(err.Error(), nil), "\n") {
 		log.ErrorContext(ctx, "setting refused", "reason", reason)
 	}
 	log.ErrorContext(ctx, "settings refused: those before stay in force")
-	r.gateway.reloads.Read(telemetry.ReloadRefused, 0)
-	r.gateway.metrics.settings.Store(settingsRefused)
 }
 
 // tell logs what has changed, and what waits for a restart.
@@ -215,13 +215,13 @@ func (r *reloader) tell(ctx context.Context, result string, changes []config.Cha
 		}
 		log.InfoContext(ctx, "setting changed", what...)
 	}
-	log.InfoContext(ctx, "settings read", "result", result, "changed", len(changes)-waiting, "waiting_for_restart", waiting)
 	r.gateway.reloads.Read(result, waiting)
 	state := settingsOK
 	if waiting > 0 {
 		state = settingsWait
 	}
 	r.gateway.metrics.settings.Store(state)
+	log.InfoContext(ctx, "settings read", "result", result, "changed", len(changes)-waiting, "waiting_for_restart", waiting)
 }
 
 // notice logs the notices that are new.
