@@ -81,6 +81,7 @@ func (l *loader) environment() {
 	})
 	l.environmentTokens()
 	l.environmentBackend()
+	l.traces()
 }
 
 func (l *loader) flags(flags map[string]string) {
