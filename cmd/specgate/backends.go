@@ -17,6 +17,7 @@ import (
 	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/profile"
 	"github.com/specgate/specgate/internal/routing"
+	"github.com/specgate/specgate/internal/tracing"
 	"github.com/specgate/specgate/internal/upstream"
 )
 
@@ -25,7 +26,8 @@ import (
 func newBackend(cfg config.Config, spec []byte, metrics *instruments, logger *slog.Logger) (backend handlers.Backend, free func(), err error) {
 	if len(cfg.Upstreams) == 0 {
 		model, err := localmodel.New(buildVersion())
-		return routing.Sole{Name: localmodel.Name, Completer: model, Lister: model, Expose: cfg.Upstream.Expose}, func() {}, err
+		traced := metrics.tracer.Attempts(model, tracing.Upstream{Name: localmodel.Name, Kind: profile.Specgate})
+		return routing.Sole{Name: localmodel.Name, Completer: traced, Lister: model, Expose: cfg.Upstream.Expose}, func() {}, err
 	}
 	s, err := newSchemas(spec)
 	if err != nil {
@@ -94,7 +96,8 @@ func newUpstreams(cfg config.Config, s schemas, metrics *instruments, logger *sl
 			Chunk:       s.chunk,
 			Repaired:    metrics.Repaired,
 		})
-		g := guard.New(client, guards(cfg, name, metrics, logger))
+		asked := traced{client, metrics.tracer.Attempts(client, tracing.Upstream{Name: name, Kind: b.Kind, URL: base})}
+		g := guard.New(asked, guards(cfg, name, metrics, logger))
 		all[name] = guarded{Guard: g, client: client, settings: b, maxBytes: int(cfg.Upstream.MaxResponse), defaults: s.defaults}
 		if err := metrics.Watch(name, g); err != nil {
 			return all, err

@@ -45,6 +45,9 @@ func newGateway(cfg config.Config, logger *slog.Logger) (*gateway, error) {
 		return nil, err
 	}
 	g := &gateway{registry: registry, hurry: func() {}}
+	if err := g.trace(cfg, &o, metrics); err != nil {
+		return nil, err
+	}
 	if err := g.assemble(cfg, o, metrics); err != nil {
 		g.free()
 		return nil, err

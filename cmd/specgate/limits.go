@@ -16,7 +16,7 @@ import (
 // newLimiter holds callers to their limits, and counts what they use in memory or in Redis. free ends it.
 func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
 	l, err = openLimiter(cfg, seed(cfg, kept), metrics, logger)
-	return l, func() {
+	return metrics.tracer.Limits(l), func() {
 		if err := l.Close(); err != nil {
 			logger.Warn("limits not closed", "cause", err)
 		}

@@ -20,17 +20,22 @@ func newMetrics(registry prometheus.Registerer, cfg config.Config) (*instruments
 	}
 	metrics, err := telemetry.NewMetrics(registry, telemetry.Options{
 		Version: buildVersion(),
-		Models:  routing.NewNames(modelNames(cfg)).Of,
+		Models:  namesOf(cfg),
 		Kinds:   kinds,
 	})
 	return &instruments{Metrics: metrics, upstreams: map[string]func() string{}}, err
+}
+
+// namesOf gives the name of the settings that a model goes by, empty where there is none.
+func namesOf(cfg config.Config) func(model string) string {
+	return routing.NewNames(modelNames(cfg)).Of
 }
 
 // modelNames are the ids and patterns that models are called by. Where one upstream gets them all, the settings
 // name none.
 func modelNames(cfg config.Config) iter.Seq[string] {
 	if len(cfg.Upstreams) == 0 {
-		return func(yield func(string) bool) { yield(localmodel.Name) }
+		return func(yield func(string) bool) { yield(localmodel.ID) }
 	}
 	return maps.Keys(cfg.Models)
 }

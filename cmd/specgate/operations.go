@@ -10,6 +10,7 @@ import (
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/guard"
 	"github.com/specgate/specgate/internal/telemetry"
+	"github.com/specgate/specgate/internal/tracing"
 )
 
 // operations is what the operations listener serves beside the health checks. OpenMetrics has exemplars.
@@ -30,7 +31,8 @@ func operations(cfg config.Ops, registry *prometheus.Registry) http.Handler {
 // asks.
 type instruments struct {
 	*telemetry.Metrics
-	store, limits func() bool // whether it is away; nil where there is none
+	tracer        *tracing.Tracer // nil where nothing is traced
+	store, limits func() bool     // whether it is away; nil where there is none
 	spool         func() int64
 	upstreams     map[string]func() string
 }
