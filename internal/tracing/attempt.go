@@ -66,19 +66,19 @@ type attempts struct {
 func (a *attempts) Complete(ctx context.Context, req *completion.Request) (*completion.Answer, error) {
 	began, from := time.Now(), completion.CallOf(ctx)
 	model := a.model(from, req)
+	ctx, span := a.tracer.Start(ctx, operation+" "+model, trace.WithSpanKind(a.kind), trace.WithTimestamp(began))
 	call := *from // the caller's is that of the whole request
-	call.Context, _ = a.tracer.Start(ctx, operation+" "+model, trace.WithSpanKind(a.kind), trace.WithTimestamp(began))
-	span := trace.SpanFromContext(call.Context)
-	a.hand(&call, span)
+	call.Context = ctx
+	a.hand(ctx, &call)
 	if !span.IsRecording() {
-		return a.next.Complete(&call, req)
+		return a.next.Complete(&call, req) //nolint:contextcheck // the call has ctx
 	}
 	span.SetAttributes(a.fixed...)
 	span.SetAttributes(asked(from, req, model)...)
 	t := &attempt{span: span, began: began, found: found{asked: req.Model, named: model}}
 	defer t.panicked()
-	answer, err := a.next.Complete(&call, req)
-	from.Upstream = call.Upstream // the model in this process names itself
+	answer, err := a.next.Complete(&call, req) //nolint:contextcheck // the call has ctx
+	from.Upstream = call.Upstream              // the model in this process names itself
 	switch {
 	case err != nil:
 		t.end(err)

@@ -17,8 +17,10 @@ var (
 		{"max_tokens", semconv.GenAIRequestMaxTokensKey}, {"n", semconv.GenAIRequestChoiceCountKey}, {"seed", semconv.GenAIRequestSeedKey},
 	}
 	numbers = []parameter{
-		{"temperature", semconv.GenAIRequestTemperatureKey}, {"top_p", semconv.GenAIRequestTopPKey},
-		{"frequency_penalty", semconv.GenAIRequestFrequencyPenaltyKey}, {"presence_penalty", semconv.GenAIRequestPresencePenaltyKey},
+		{"temperature", semconv.GenAIRequestTemperatureKey},
+		{"top_p", semconv.GenAIRequestTopPKey},
+		{"frequency_penalty", semconv.GenAIRequestFrequencyPenaltyKey},
+		{"presence_penalty", semconv.GenAIRequestPresencePenaltyKey},
 	}
 )
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/specgate/specgate/internal/completion"
 )
@@ -49,11 +48,11 @@ func (t *Tracer) parent(ctx context.Context, call *completion.Call) context.Cont
 	return propagation.TraceContext{}.Extract(ctx, headers{call})
 }
 
-// hand has a span go to the backend as the one that asks it.
-func (t *Tracer) hand(call *completion.Call, span trace.Span) {
+// hand has the span of ctx go to the backend as the one that asks it.
+func (t *Tracer) hand(ctx context.Context, call *completion.Call) {
 	call.Traceparent, call.Tracestate = "", ""
 	if t.options.Context {
-		propagation.TraceContext{}.Inject(trace.ContextWithSpan(context.Background(), span), headers{call})
+		propagation.TraceContext{}.Inject(ctx, headers{call})
 	}
 }
 

@@ -50,7 +50,7 @@ func (t *Tracer) Begin(call *completion.Call, r *http.Request, route string) {
 	call.Context = ctx
 	call.TraceID, call.Sampled = span.SpanContext().TraceID().String(), span.SpanContext().IsSampled()
 	call.Baggage = t.baggage(r.Header)
-	t.hand(call, span)
+	t.hand(ctx, call)
 	if !span.IsRecording() {
 		return
 	}
