@@ -141,13 +141,16 @@ func TestPartialSuccess(t *testing.T) {
 	}
 }
 
-// An endpoint that hangs keeps the end for no longer than the tracer takes for it.
+// An endpoint that hangs keeps the end for no longer than the tracer takes for it, and is left then.
 func TestAnEndpointThatHangs(t *testing.T) {
 	t.Parallel()
-	hangs := make(chan struct{})
-	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-hangs }))
+	ended := make(chan struct{})
+	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		close(ended)
+	}))
 	defer endpoint.Close()
-	defer close(hangs)
 	o := options(endpoint.URL)
 	o.Timeout, o.Patience = time.Hour, time.Hour
 	tr, err := tracing.New(o)
@@ -155,8 +158,7 @@ func TestAnEndpointThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask(t, tr)
-	ended := make(chan struct{})
-	go func() { tr.Close(); close(ended) }()
+	tr.Close()
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
