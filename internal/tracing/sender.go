@@ -95,7 +95,7 @@ func (s *sender) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	defer context.AfterFunc(s.ctx, cancel)() //nolint:contextcheck // the end of either ends the batch
 	for wait := firstPause; ; wait = min(2*wait, longestPause) {
 		err := s.post(ctx, body)
 		var later *busy
