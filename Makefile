@@ -68,7 +68,7 @@ drift: generate licences ## Fail where a generated file, or go.mod, is not what 
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT) ## Lint the Go code, and that actions are named by their commits
 	$< run ./...
-	@for module in internal/crosscheck internal/licences deploy/check; do (cd $$module && $(abspath $<) run ./...) || exit 1; done
+	@for module in internal/crosscheck internal/licences internal/tracecheck deploy/check; do (cd $$module && $(abspath $<) run ./...) || exit 1; done
 	@! grep -rnE 'uses: +[^. ]' .github | grep -vE '@[0-9a-f]{40} # v[0-9.]+$$' || { echo "an action is not named by its commit"; exit 1; }
 
 $(BIN)/golangci-lint-$(GOLANGCI_LINT):
@@ -131,6 +131,10 @@ test-recorded: ## Have another validator judge all that the tests send and get, 
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	  SPECGATE_RECORD=$$dir $(GO) test -count=1 ./cmd/specgate ./server ./internal/conformance && \
 	  cd internal/crosscheck && $(GO) run . "$$dir"
+
+.PHONY: test-traces
+test-traces: build ## Have the OpenTelemetry Collector's own receiver take the gateway's traces
+	cd internal/tracecheck && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 test-stores: ## Run the tests that take PostgreSQL and Redis, on servers of their own (installs both on Debian)
 	@.ci/services start

@@ -68,6 +68,7 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	if route == routeCompletions && c.Request().Method == http.MethodPost {
 		s.options.Metrics.Completion(call, took)
 	}
+	s.endTrace(c, call)
 	level := slog.LevelInfo
 	if isPage(route) {
 		level = slog.LevelDebug

@@ -46,7 +46,8 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 			Traceparent: first(r.Header, headerTraceparent),
 			Tracestate:  strings.Join(r.Header[headerTracestate], ","), // it may come in several lines
 		}
-		call.TraceID = traceID(call.Traceparent)
+		call.TraceID, call.Sampled = traceID(call.Traceparent)
+		s.beginTrace(c, call)
 		h := c.Response().Header()
 		h[headerRequestID] = []string{call.ID}
 		if s.draining.Load() {
@@ -71,23 +72,24 @@ func requestID(h http.Header) string {
 }
 
 // traceID is that of a trace context: 00, the trace and its parent, 32 and 16 hexadecimal digits, and two of flags.
-// Later versions may have more behind them. It is empty for anything else, and for a trace of zeros.
-func traceID(traceparent string) string {
-	const version, id, parent = 3, 32, 16
-	const length = version + id + 1 + parent + 1 + 2
-	if len(traceparent) < length || traceparent[2] != '-' || traceparent[version+id] != '-' || traceparent[length-3] != '-' {
-		return ""
+// Later versions may have more behind them. It is empty for anything else, and for a trace of zeros. sampled says
+// whether those who began it keep it.
+func traceID(traceparent string) (id string, sampled bool) {
+	const version, trace, parent = 3, 32, 16
+	const length = version + trace + 1 + parent + 1 + 2
+	if len(traceparent) < length || traceparent[2] != '-' || traceparent[version+trace] != '-' || traceparent[length-3] != '-' {
+		return "", false
 	}
-	trace := traceparent[version : version+id]
-	for _, part := range []string{traceparent[:2], trace, traceparent[version+id+1 : length-3], traceparent[length-2 : length]} {
+	id = traceparent[version : version+trace]
+	for _, part := range []string{traceparent[:2], id, traceparent[version+trace+1 : length-3], traceparent[length-2 : length]} {
 		if strings.Trim(part, "0123456789abcdef") != "" {
-			return ""
+			return "", false
 		}
 	}
-	if strings.Trim(trace, "0") == "" || traceparent[:2] == "ff" {
-		return ""
+	if strings.Trim(id, "0") == "" || traceparent[:2] == "ff" {
+		return "", false
 	}
-	return trace
+	return id, strings.Contains("13579bdf", traceparent[length-1:length])
 }
 
 func sane(id string) bool {

@@ -54,7 +54,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a generation of a server is made of; all are needed but TLS, Meter, Usage, Faults and the last three.
+// Options are what a generation of a server is made of; all are needed but TLS, Meter, Usage, Tracer, Faults and the last three.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -62,10 +62,11 @@ type Options struct {
 	Logger     *slog.Logger
 	Metrics    Metrics
 	Limits     Limits
-	Meter      Meter // nil where no caller is limited
-	Usage      Usage // nil where nothing is recorded
-	TLS        *TLS  // nil to serve callers without it
-	H2C        bool  // HTTP/2 without TLS too, for callers who begin with it; nothing with TLS
+	Meter      Meter  // nil where no caller is limited
+	Usage      Usage  // nil where nothing is recorded
+	Tracer     Tracer // nil where nothing is traced
+	TLS        *TLS   // nil to serve callers without it
+	H2C        bool   // HTTP/2 without TLS too, for callers who begin with it; nothing with TLS
 	Shutdown   Shutdown
 	Faults     Faults       // what goes wrong on purpose; nil for nothing
 	Operations http.Handler // what the operations listener serves beside the health checks; may be nil
@@ -111,7 +112,7 @@ func assemble(all *shared, by *enforced, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.everyRequest(
-		s.identify,    // x-request-id, and what else travels with the request
+		s.identify,    // x-request-id, and what else travels with the request, its trace among it
 		s.logAccess,   // renders its error and writes its line, once all is over
 		recoverPanics, // a bug costs one request, not the process; it has its line and its id
 		s.limitBody,   // by its declared length, then byte by byte as it is read
@@ -124,7 +125,7 @@ func assemble(all *shared, by *enforced, o Options) (*Server, error) {
 			s.authenticate,         // who asks, for whom; the body is still unread
 			s.admit,                // not more at one time than the gateway can hold
 			s.limit(id),            // nor more than the caller may ask
-			v.validate,             // reads the body, and refuses what breaks the contract
+			s.validate(v),          // reads the body, and refuses what breaks the contract
 			s.inject(id, o.Faults), // what is to go wrong in tests of clients
 		)
 	}

@@ -132,17 +132,25 @@ func (v *validator) compileBody(operation *openapi3.Operation) error {
 }
 
 // validate refuses what breaks the contract, for all that is wrong with it.
-func (v *validator) validate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		err := v.parameters(c)
-		if v.check != nil {
-			err = both(err, v.checkBody(c.Request()))
+func (s *Server) validate(v *validator) echo.MiddlewareFunc {
+	check := s.traced(v.all)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := check(c); err != nil {
+				return err
+			}
+			return next(c)
 		}
-		if err != nil {
-			return err
-		}
-		return next(c)
 	}
+}
+
+// all checks headers, path and body.
+func (v *validator) all(c echo.Context) error {
+	err := v.parameters(c)
+	if v.check != nil {
+		err = both(err, v.checkBody(c.Request()))
+	}
+	return err
 }
 
 // both joins two refusals. A body that could not be read, or is of another type than the contract's,

@@ -89,16 +89,9 @@ func namesOf(doc *openapi3.T) map[string]bool {
 
 // countInvalid counts all that a request was refused for as one that breaks the contract.
 func (s *Server) countInvalid(err error) {
-	var invalid *contract.Invalid
-	if !errors.As(err, &invalid) {
-		return
-	}
-	for _, v := range invalid.Violations {
-		field := nameOfField(v.Loc)
-		if !s.fields[field] {
-			field = fieldOther
-		}
-		s.options.Metrics.Invalid(field, s.loggable(v.Type))
+	fields, types := s.faultsIn(err)
+	for i, field := range fields {
+		s.options.Metrics.Invalid(field, types[i])
 	}
 }
 

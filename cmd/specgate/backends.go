@@ -15,6 +15,7 @@ import (
 	"github.com/specgate/specgate/internal/localmodel"
 	"github.com/specgate/specgate/internal/profile"
 	"github.com/specgate/specgate/internal/routing"
+	"github.com/specgate/specgate/internal/tracing"
 	"github.com/specgate/specgate/internal/upstream"
 )
 
@@ -38,7 +39,8 @@ func (b backends) free() {
 func (g *gateway) newBackends(cfg config.Config, s schemas, before backends) (b backends, err error) {
 	if len(cfg.Upstreams) == 0 {
 		model, err := g.embedded()
-		b.Backend = routing.Sole{Name: localmodel.Name, Completer: model, Lister: model, Expose: cfg.Upstream.Expose}
+		traced := g.tracer.Attempts(model, tracing.Upstream{Name: localmodel.Name, Kind: profile.Specgate})
+		b.Backend = routing.Sole{Name: localmodel.Name, Completer: traced, Lister: model, Expose: cfg.Upstream.Expose}
 		return b, err
 	}
 	if b.upstreams, err = g.newUpstreams(cfg, s, before.upstreams); err != nil {

@@ -12,8 +12,10 @@ import (
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/limits"
 	"github.com/specgate/specgate/internal/localmodel"
+	"github.com/specgate/specgate/internal/routing"
 	"github.com/specgate/specgate/internal/store"
 	"github.com/specgate/specgate/internal/telemetry"
+	"github.com/specgate/specgate/internal/tracing"
 	"github.com/specgate/specgate/internal/usage"
 	"github.com/specgate/specgate/server"
 )
@@ -26,6 +28,8 @@ type gateway struct {
 	registry       *prometheus.Registry
 	metrics        *instruments
 	reloads        *telemetry.Reloads
+	tracer         *tracing.Tracer               // nil where nothing is traced
+	names          atomic.Pointer[routing.Names] // of the models that the present settings have
 
 	tls      *server.TLS
 	kept     *store.Store         // nil where nothing is stored
@@ -65,6 +69,9 @@ func (g *gateway) assemble(cfg config.Config) (err error) {
 		return err
 	}
 	if g.reloads, err = g.metrics.WatchReloads(func() int { return int(g.alive.Load()) }); err != nil {
+		return err
+	}
+	if err = g.trace(cfg.Traces); err != nil {
 		return err
 	}
 	if g.tls, err = newTLS(cfg.TLS); err != nil {
@@ -125,6 +132,8 @@ func (g *gateway) change(cfg config.Config) error {
 }
 
 func (g *gateway) install(next *generation) {
+	names := routing.NewNames(modelNames(next.cfg))
+	g.names.Store(&names)
 	g.present = next
 	g.alive.Add(1)
 	g.metrics.upstreams.Store(&next.backends.upstreams)

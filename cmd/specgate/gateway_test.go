@@ -4,15 +4,18 @@ import (
 	"context"
 	"flag"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/specgate/specgate/internal/config"
@@ -48,6 +51,8 @@ type running struct {
 	spec    []byte // the contract in force
 	client  *http.Client
 	end     context.CancelFunc // begins the shutdown
+	free    func()             // ends what the parts hold, once
+	tells   *prometheus.Registry
 	ended   chan error
 }
 
@@ -72,6 +77,12 @@ func (s script) reply(c *fakebackend.Conn, r *fakebackend.Request) {
 // startWith runs a gateway with a configuration file. One that has upstreams names ${OPENAI_BASE_URL}.
 func startWith(t *testing.T, settings string, replies ...fakebackend.Reply) *running {
 	t.Helper()
+	return startIn(t, nil, settings, replies...)
+}
+
+// startIn is startWith, with more variables.
+func startIn(t *testing.T, more map[string]string, settings string, replies ...fakebackend.Reply) *running {
+	t.Helper()
 	backend := fakebackend.New(t, replies...)
 	env := map[string]string{
 		"OPENAI_BASE_URL":   backend.URL + "/v1",
@@ -80,6 +91,7 @@ func startWith(t *testing.T, settings string, replies ...fakebackend.Reply) *run
 		"OPENAI_PROJECT_ID": "proj_backend",
 		"SPECGATE_API_KEY":  testToken,
 	}
+	maps.Copy(env, more)
 	if settings != "" {
 		env["SPECGATE_CONFIG"] = filepath.Join(t.TempDir(), "specgate.yaml")
 		if err := os.WriteFile(env["SPECGATE_CONFIG"], []byte(settings), 0o600); err != nil {
@@ -122,6 +134,7 @@ func (g *running) serve(cfg config.Config) {
 	if g.client != nil {
 		g.client.Transport = record.Transport(g.client.Transport, g.spec)
 	}
+	g.free, g.tells = sync.OnceFunc(gateway.free), gateway.registry
 	front, ops := listenAnywhere(g.t), listenAnywhere(g.t)
 	g.front, g.ops = "http://"+front.Addr().String(), "http://"+ops.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -133,7 +146,7 @@ func (g *running) serve(cfg config.Config) {
 		if err := g.awaitEnd(); err != nil {
 			g.t.Errorf("the gateway ended with %v", err)
 		}
-		gateway.free()
+		g.free()
 	})
 }
 

@@ -79,7 +79,7 @@ func (g *gateway) newServer(o server.Options, before *server.Server) (*server.Se
 
 // options are those that need nothing made for them.
 func (g *gateway) options(cfg config.Config) server.Options {
-	return server.Options{
+	o := server.Options{
 		Logger:     g.logger,
 		Metrics:    g.metrics.With(metricLabels(cfg)),
 		Limits:     serverLimits(cfg),
@@ -90,6 +90,10 @@ func (g *gateway) options(cfg config.Config) server.Options {
 		OpsToken:   cfg.Ops.Token.Reveal(),
 		Parts:      g.metrics.Parts,
 	}
+	if g.tracer != nil {
+		o.Tracer = g.tracer
+	}
+	return o
 }
 
 func serverLimits(cfg config.Config) server.Limits {
@@ -155,7 +159,7 @@ func (g *gateway) limit(cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	g.limiter = limiter
+	g.limiter = g.tracer.Limits(limiter)
 	g.hold(free)
 	return nil
 }

@@ -35,7 +35,7 @@ func metricLabels(cfg config.Config) telemetry.Options {
 // name none.
 func modelNames(cfg config.Config) iter.Seq[string] {
 	if len(cfg.Upstreams) == 0 {
-		return func(yield func(string) bool) { yield(localmodel.Name) }
+		return func(yield func(string) bool) { yield(localmodel.ID) }
 	}
 	return maps.Keys(cfg.Models)
 }

@@ -37,7 +37,8 @@ health: {interval: 0s}
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(file, nil, func(string) string { return "" })
+	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
+	cfg, err := config.Load(file, nil, func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
 	}

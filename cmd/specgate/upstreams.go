@@ -9,6 +9,7 @@ import (
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/guard"
+	"github.com/specgate/specgate/internal/tracing"
 	"github.com/specgate/specgate/internal/upstream"
 )
 
@@ -92,7 +93,8 @@ func (g *gateway) newUpstream(cfg config.Config, name string, s schemas) (*guard
 		Chunk:       s.chunk,
 		Repaired:    g.metrics.Repaired,
 	})
-	return &guarded{Guard: guard.New(client, g.guards(cfg, name)), client: client}, nil
+	asked := traced{client, g.tracer.Attempts(client, tracing.Upstream{Name: name, Kind: b.Kind, URL: base})}
+	return &guarded{Guard: guard.New(asked, g.guards(cfg, name)), client: client}, nil
 }
 
 // guards is how an upstream is guarded. One that gets every request, whatever happens, is neither given

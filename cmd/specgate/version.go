@@ -27,6 +27,9 @@ func printVersion(term terminal) error {
 	return err
 }
 
+// release is the version alone.
+func release(info *debug.BuildInfo) string { return cmp.Or(version, info.Main.Version, "unknown") }
+
 // buildVersion is one line. What the linker was not told is taken from what Go records of a build.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
@@ -42,5 +45,5 @@ func buildVersion() string {
 		commit += ", modified"
 	}
 	return fmt.Sprintf("specgate %s (commit %s, %s, %s/%s)",
-		cmp.Or(version, info.Main.Version, "unknown"), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		release(info), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -25,9 +25,11 @@ type Call struct {
 	ID          string // x-request-id, ours or the caller's
 	Began       time.Time
 	UserAgent   string
-	Traceparent string // the caller's trace context, as it came; may be empty
+	Traceparent string // the trace context for the backend: the caller's as it came, or of a span of ours; may be empty
 	Tracestate  string
+	Baggage     string    // the caller's, where it goes to the backend
 	TraceID     string    // of that context, 32 hexadecimal digits; empty where there is none
+	Sampled     bool      // whether somebody keeps that trace
 	Principal   Principal // nil until authenticated
 
 	Own *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil

@@ -90,6 +90,9 @@ type Config struct {
 	Reload    Reload             `yaml:"reload" doc:"How settings change while the gateway runs (docs/reload.md)."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
 
+	// Traces are set by variables alone.
+	Traces Traces `yaml:"-"`
+
 	// Notices are what an operator should hear of although nothing is wrong. Load fills them.
 	Notices []string `yaml:"-"`
 	// Origins says, by setting, where a value comes from that is not the default. Load fills it.

@@ -82,6 +82,7 @@ func (l *loader) environment() {
 	})
 	l.environmentTokens()
 	l.environmentBackend()
+	l.traces()
 }
 
 func (l *loader) flags(flags map[string]string) {

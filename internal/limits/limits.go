@@ -5,6 +5,7 @@ package limits
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -56,6 +57,22 @@ const (
 	MonthTokens
 )
 
+// String is what the settings call a kind of limit.
+func (k Kind) String() string {
+	switch k {
+	case Requests:
+		return "requests"
+	case Tokens:
+		return "tokens"
+	case Parallel:
+		return "parallel"
+	case DayTokens:
+		return "day_tokens"
+	default:
+		return "month_tokens"
+	}
+}
+
 // Refusal is why nothing was taken: of several limits the one that takes longest to give way.
 type Refusal struct {
 	Kind  Kind
@@ -63,6 +80,12 @@ type Refusal struct {
 	Limit int64
 	Wait  time.Duration // after which the same would be granted, as far as this limit goes
 	Never bool          // more was asked for than the limit itself: no waiting helps
+}
+
+// Of is whose the limit is: that of a key, project, organization, or token.
+func (r Refusal) Of() string {
+	of, _, _ := strings.Cut(r.Scope, ":")
+	return of
 }
 
 // Left is what is left of the limit that is nearest to its end.

@@ -104,7 +104,7 @@ func (m *Meter) take(ctx context.Context, call *completion.Call, scopes []limits
 		Tokens:   completion.Left(grant.Status.Tokens),
 	}
 	if r := grant.Refused; r != nil {
-		m.options.Refused(scopeOf(r.Scope), kindOf(r.Kind))
+		m.options.Refused(r.Of(), r.Kind.String())
 		return nil, refusal(*grant.Refused, call.Estimate)
 	}
 	return grant, nil

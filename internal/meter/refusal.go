@@ -11,7 +11,7 @@ import (
 
 // refusal tells the caller which limit was reached, and for how long.
 func refusal(r limits.Refusal, estimate int64) *apierror.Error {
-	limit := fmt.Sprintf("the limit of %d %s of this %s", r.Limit, noun(r.Kind), scopeOf(r.Scope))
+	limit := fmt.Sprintf("the limit of %d %s of this %s", r.Limit, noun(r.Kind), r.Of())
 	reached := upper(limit) + " is reached. Try again in " + r.Wait.Round(time.Second).String() + "."
 	switch {
 	case r.Never:
@@ -40,27 +40,5 @@ func noun(k limits.Kind) string {
 		return "tokens a day"
 	default:
 		return "tokens a month"
-	}
-}
-
-// scopeOf is what a scope is of: key, project, organization, or token.
-func scopeOf(id string) string {
-	of, _, _ := strings.Cut(id, ":")
-	return of
-}
-
-// kindOf is what a kind of limit is called in the settings.
-func kindOf(k limits.Kind) string {
-	switch k {
-	case limits.Requests:
-		return "requests"
-	case limits.Tokens:
-		return "tokens"
-	case limits.Parallel:
-		return "parallel"
-	case limits.DayTokens:
-		return "day_tokens"
-	default:
-		return "month_tokens"
 	}
 }

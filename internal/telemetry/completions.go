@@ -93,9 +93,9 @@ func (m *Metrics) provider(upstream string) string {
 // longestID is how much of an exemplar a request's id may take: all of it is 128 characters at most.
 const longestID = 64
 
-// exemplar leads from an observation to the trace and the line of its request; nil where there is no trace.
+// exemplar leads from an observation to the trace and the line of its request; nil where no trace is kept.
 func exemplar(call *completion.Call) prometheus.Labels {
-	if call.TraceID == "" {
+	if call.TraceID == "" || !call.Sampled {
 		return nil
 	}
 	x := prometheus.Labels{"trace_id": call.TraceID}

@@ -44,7 +44,7 @@ func (c *Client) request(ctx context.Context, what call) *http.Request {
 
 // headers are those of a request, by the names under which net/http keeps them.
 func (c *Client) headers(from *completion.Call, what call) http.Header {
-	const most = 10
+	const most = 11
 	h, values := make(http.Header, most), make([]string, 0, most)
 	set := func(name, value string) {
 		if value != "" {
@@ -65,6 +65,7 @@ func (c *Client) headers(from *completion.Call, what call) http.Header {
 	set("X-Request-Id", from.ID)
 	set("Traceparent", from.Traceparent)
 	set("Tracestate", from.Tracestate)
+	set("Baggage", from.Baggage)
 	set("Openai-Organization", organization)
 	set("Openai-Project", project)
 	return h
