@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -73,13 +74,14 @@ type mute struct{}
 // Printf does nothing.
 func (mute) Printf(context.Context, string, ...any) {}
 
-// newScopes are those whose limits hold for a configured token.
+// newScopes are those whose limits hold for a configured token. They may have been others before the process began,
+// which Redis does not know.
 func newScopes(t config.Token) []limits.Scope {
 	if t.Limits == (config.Quota{}) {
 		return nil
 	}
 	return []limits.Scope{{ID: "token:" + t.Name, Limits: limits.Limits{
 		Requests: int64(t.Limits.Requests), Tokens: int64(t.Limits.Tokens), Parallel: int64(t.Limits.Parallel),
-		DayTokens: int64(t.Limits.DayTokens), MonthTokens: int64(t.Limits.MonthTokens),
+		DayTokens: int64(t.Limits.DayTokens), MonthTokens: int64(t.Limits.MonthTokens), Since: time.Now().UnixMilli(),
 	}}}
 }

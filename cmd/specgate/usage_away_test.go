@@ -138,6 +138,67 @@ func TestQuotasOutliveAGateway(t *testing.T) {
 	})
 }
 
+// What was used while there was no limit at all counts once one is given again.
+func TestUseWithoutLimitsCounts(t *testing.T) {
+	t.Parallel()
+	for _, of := range []string{"keys", "projects", "orgs"} {
+		for _, period := range []string{"day", "month"} {
+			t.Run(of+" "+period, func(t *testing.T) {
+				t.Parallel()
+				eachCounting(t, func(t *testing.T, more string) {
+					t.Helper()
+					a := newAdmin(t)
+					g := a.gatewayWithAnswer(more, withUsage(50, 40))
+					key := a.make("keys", "create", "--name", "default")
+					limit := func(n, left string) {
+						a.run(of, "update", "default", "--tokens-per-"+period, n)
+						g.soonLeft(key.Token, left)
+					}
+					limit("1000", "1000 1000")
+					g.with(key.Token).mustLeave(t, 200, "1000 983")
+					limit("0", "")
+					g.with(key.Token).mustLeave(t, 200, "")
+					g.with(key.Token).mustLeave(t, 200, "")
+					a.awaitRecords(3)
+					limit("1000", "1000 730")
+				})
+			})
+		}
+	}
+}
+
+// The same of a token of the settings, while gateways come and go.
+func TestUseOfATokenWithoutLimitsCounts(t *testing.T) {
+	t.Parallel()
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		a := newAdmin(t)
+		limited := unique(t, limitedTo("day_tokens: 1000"))
+		free := strings.Replace(limited, "day_tokens: 1000", "", 1)
+		for i, settings := range []string{limited, free, limited} {
+			t.Run("", func(t *testing.T) {
+				left := []string{"1000 983", "", "1000 803"}[i]
+				more := more + settings + "usage: {records: always}\nstore: '" + a.url + "'"
+				startWith(t, more, fakebackend.JSON(200, withUsage(50, 40))).complete(plainBody).mustLeave(t, 200, left)
+			})
+		}
+	})
+}
+
+// soonLeft asks, for nothing that uses tokens, until so much is left.
+func (g *running) soonLeft(token, left string) {
+	g.t.Helper()
+	for end := deadline(); ; time.Sleep(10 * time.Millisecond) {
+		got := g.send("GET", "/v1/models", "", "Authorization: Bearer "+token).left()
+		if got == left {
+			return
+		}
+		if time.Now().After(end) {
+			g.t.Fatalf("%q is left, want %q", got, left)
+		}
+	}
+}
+
 // gatewayWithAnswer is gatewayWith, in front of a backend that gives an answer.
 func (a admin) gatewayWithAnswer(more, body string) *running {
 	a.t.Helper()
