@@ -16,7 +16,11 @@ import (
 
 // newLimiter holds callers to their limits, and counts what they use in memory or in Redis. free ends it.
 func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
-	l, err = openLimiter(cfg, seed(cfg, kept), metrics, logger)
+	before, err := seed(cfg, kept, metrics, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err = openLimiter(cfg, before, metrics, logger)
 	return l, func() {
 		if err := l.Close(); err != nil {
 			logger.Warn("limits not closed", "cause", err)
@@ -25,11 +29,15 @@ func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logg
 }
 
 // seed is what knows the use of callers before this process began; nil where nothing is recorded.
-func seed(cfg config.Config, kept *store.Store) limits.Seed {
+func seed(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (limits.Seed, error) {
 	if !cfg.Recorded() {
-		return nil
+		return nil, nil
 	}
-	return store.Seed{Store: kept}
+	failed, err := metrics.CountUnseeded()
+	told := func(err error) {
+		logger.Error("what was used before cannot be read: quotas count without it, and it is tried again", "cause", err)
+	}
+	return &limits.Watched{Seed: store.Seed{Store: kept}, Counted: failed, Told: told}, err
 }
 
 func openLimiter(cfg config.Config, s limits.Seed, metrics *instruments, logger *slog.Logger) (limits.Limiter, error) {

@@ -185,6 +185,28 @@ func TestUseOfATokenWithoutLimitsCounts(t *testing.T) {
 	})
 }
 
+// A quota that counts without what was used before is told of.
+func TestUseBeforeThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	g := a.gateway()
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(a.url, "sqlite://")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, name := range []string{"one", "two"} {
+		key := a.make("keys", "create", "--name", name, "--tokens-per-day", "1000")
+		execute(t, db, "ALTER TABLE usage_scopes RENAME TO away")
+		g.with(key.Token).mustLeave(t, 200, "1000 983")
+		execute(t, db, "ALTER TABLE away RENAME TO usage_scopes")
+	}
+	g.mustCount("specgate_limits_unseeded_total", "2")
+	if lines := strings.Count(g.log.String(), "what was used before cannot be read"); lines != 1 {
+		t.Errorf("%d lines in the log", lines)
+	}
+}
+
 // soonLeft asks, for nothing that uses tokens, until so much is left.
 func (g *running) soonLeft(token, left string) {
 	g.t.Helper()
