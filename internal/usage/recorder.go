@@ -52,6 +52,7 @@ const (
 	most     = 16384                  // records in memory
 	complain = 30 * time.Second       // between two lines on records that are lost
 	remind   = time.Minute            // between two lines on a sink that is away
+	longest  = 10 * time.Second       // for an answer to wait for its record: neither sink nor disk takes so long, unless it hangs
 )
 
 // Recorder keeps records in batches, by one goroutine. What the sink does not take in time goes to the spool,
@@ -61,6 +62,8 @@ type Recorder struct {
 	size    atomic.Int64 // of the spool
 	dropped atomic.Int64
 	until   atomic.Int64 // when closing has to be over, in ns since 1970
+
+	lateUntil atomic.Int64 // when it is logged again that an answer did not wait, in ns since 1970
 
 	mu      sync.Mutex
 	waiting []Record
@@ -89,7 +92,8 @@ func New(o Options) *Recorder {
 }
 
 // Keep keeps a record. Where each request waits, it returns once the record is in the sink or the spool, or
-// nowhere because neither takes it, or when ctx ends.
+// nowhere because neither takes it, or when ctx ends; and after ten seconds, for a disk that hangs is to hold up no
+// answer for good.
 func (r *Recorder) Keep(ctx context.Context, record Record) {
 	written, full := r.add(record)
 	if r.options.EachWaits || full {
@@ -98,9 +102,20 @@ func (r *Recorder) Keep(ctx context.Context, record Record) {
 	if !r.options.EachWaits {
 		return
 	}
+	late := time.NewTimer(longest)
+	defer late.Stop()
 	select {
 	case <-written:
 	case <-ctx.Done():
+	case <-late.C:
+		r.tellLate(ctx)
+	}
+}
+
+// tellLate logs that an answer went before its record was kept, once in a while.
+func (r *Recorder) tellLate(ctx context.Context) {
+	if until, now := r.lateUntil.Load(), time.Now(); now.UnixNano() >= until && r.lateUntil.CompareAndSwap(until, now.Add(complain).UnixNano()) {
+		r.options.Logger.ErrorContext(ctx, "answers wait for their records no longer: neither the store nor the spool ends", "after", longest)
 	}
 }
 
