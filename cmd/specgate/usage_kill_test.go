@@ -41,8 +41,8 @@ type load struct {
 	running  sync.WaitGroup
 }
 
-// startLoad asks from several callers at once, for streams and others in turn.
-func startLoad(t *testing.T, p *process) *load {
+// startLoad asks from several callers at once, for streams and others in turn. The name is that of its models.
+func startLoad(t *testing.T, p *process, name string) *load {
 	t.Helper()
 	l := &load{
 		t: t, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: bounded},
@@ -51,7 +51,7 @@ func startLoad(t *testing.T, p *process) *load {
 	for caller := range 8 {
 		l.running.Go(func() {
 			for i := 0; !l.over(); i++ {
-				l.ask(p, fmt.Sprintf("m-%d-%d", caller, i), i%2 == 0)
+				l.ask(p, fmt.Sprintf("%s-%d-%d", name, caller, i), i%2 == 0)
 			}
 		})
 	}
@@ -175,7 +175,7 @@ func (a admin) ended(by os.Signal, settings string, spooled bool) (answered map[
 	backend, folder := answers(a.t), filepath.Join(a.t.TempDir(), "spool")
 	more := []string{"store: '" + a.url + "'", "usage: {records: always, spool: '" + folder + "', " + settings + "}"}
 	p := startProcess(a.t, backend.URL, more...)
-	l := startLoad(a.t, p)
+	l := startLoad(a.t, p, "m")
 	free := func() {}
 	if time.Sleep(800 * time.Millisecond); spooled {
 		free = a.busy()
