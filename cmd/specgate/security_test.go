@@ -2,6 +2,7 @@ package main
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/specgate/specgate/internal/fakebackend"
 	"github.com/specgate/specgate/internal/keys"
 )
 
@@ -291,20 +293,67 @@ func TestHostileHeaders(t *testing.T) {
 	g.mustGet(200, "", key.Token)
 }
 
+// What callers write into records is kept as it is, found as it is, and does nothing else; of a user nothing is kept.
+func TestHostileRecords(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(t *testing.T, a admin, db *sql.DB) {
+		t.Helper()
+		g := startWith(t, "auth: {mode: keys}\nusage: {"+spooledIn(t)+"}\nstore: '"+a.url+"'", fakebackend.JSON(200, answered))
+		key := a.make("keys", "create", "--name", "k")
+		texts := []string{
+			`'; DROP TABLE usage; --`, `" OR ""="`, `' OR '1'='1`, `$1 ? %s :a @b`, `%`, `_`, `*`, `{"at":1}`, `"},"x":{"id":"1`, "\x1b[2J\u202e\u009b", "a\nb", `\`, "ключ", "${HOME} `id`",
+		}
+		for _, text := range texts {
+			body, err := json.Marshal(map[string]string{"model": text, "prompt": "x", "user": "user " + text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := g.complete(string(body), "Authorization: Bearer "+key.Token); got.status != 200 {
+				t.Errorf("%q: %d %s", text, got.status, got.body)
+			}
+		}
+		a.awaitRecords(len(texts))
+		for _, text := range texts {
+			for _, filter := range [][]string{{"--model", text}, {"--user", "user " + text}} {
+				var found []sumView
+				if err := json.Unmarshal([]byte(a.run(append([]string{"usage", "--format", "json", "--by", "model"}, filter...)...)), &found); err != nil {
+					t.Fatal(err)
+				}
+				if len(found) != 1 || found[0].Requests != 1 || found[0].Model == nil || *found[0].Model != text {
+					t.Errorf("%q: %+v", filter, found)
+				}
+			}
+			for _, flag := range []string{"--key", "--org", "--project"} {
+				if got := a.try("usage", flag, text); got.code == exitOK {
+					t.Errorf("%s %q: %s", flag, text, got.stdout)
+				}
+			}
+		}
+		if table := a.run("usage", "--by", "model"); strings.ContainsFunc(strings.ReplaceAll(table, "\n", ""), unprintable) || strings.Count(table, "\n") != len(texts)+1 {
+			t.Errorf("%q", table)
+		}
+		if text, _ := dump(t, db); strings.Contains(text, "user ") {
+			t.Errorf("the store holds a user:\n%s", text)
+		}
+	})
+}
+
 // What one project spends, or may use, another neither sees nor loses.
 func TestProjectsSpendTheirOwn(t *testing.T) {
 	t.Parallel()
-	a := newAdmin(t)
-	g := a.gateway()
-	a.run("projects", "create", "--name", "web", "--requests-per-minute", "1")
-	a.run("projects", "create", "--name", "app", "--requests-per-minute", "5")
-	web := a.make("keys", "create", "--name", "web", "--project", "web", "--model", "m")
-	app := a.make("keys", "create", "--name", "app", "--project", "app", "--model", "other")
-	g.mustGet(200, "", web.Token)
-	g.mustGet(429, "rate_limit_exceeded", web.Token)
-	got := g.complete(`{"model":"other","prompt":"x"}`, "Authorization: Bearer "+app.Token)
-	if got.status != 200 || got.header.Get("x-ratelimit-limit-requests") != "5" || got.header.Get("x-ratelimit-remaining-requests") != "4" {
-		t.Errorf("the other project: %d %s %v", got.status, got.body, got.header)
-	}
-	g.mustGet(403, "", app.Token) // m is for web alone
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		a := newAdmin(t)
+		g := a.gatewayWithAnswer(more, withUsage(50, 40))
+		a.run("projects", "create", "--name", "web", "--requests-per-minute", "1", "--tokens-per-day", "500")
+		others := a.make("projects", "create", "--name", "app", "--requests-per-minute", "5", "--tokens-per-day", "1000")
+		web := a.make("keys", "create", "--name", "web", "--project", "web", "--model", "m")
+		app := a.make("keys", "create", "--name", "app", "--project", "app", "--model", "other")
+		g.mustGet(200, "", web.Token)
+		g.mustGet(429, "rate_limit_exceeded", web.Token)
+		g.mustGet(403, "", web.Token, "OpenAI-Project: "+others.ID)
+		got := g.complete(`{"model":"other","prompt":"x"}`, "Authorization: Bearer "+app.Token)
+		got.mustLeave(t, 200, "5 4 1000 983")
+		g.mustGet(403, "", app.Token) // m is for web alone
+	})
 }
