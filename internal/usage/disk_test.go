@@ -1,9 +1,11 @@
 package usage
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -146,4 +148,70 @@ func TestDiskThatHangs(t *testing.T) {
 			t.Errorf("%d are there", b.shelf.has())
 		}
 	})
+}
+
+// watch is a sink, and a spool, that takes its time, and notes how old records are that it keeps.
+type watch struct {
+	*shelf
+	*Memory
+	takes time.Duration
+	ages  []time.Duration
+}
+
+func (w *watch) note(records []Record) {
+	for _, r := range records {
+		w.ages = append(w.ages, time.Since(time.UnixMilli(r.At)))
+	}
+}
+
+func (w *watch) AddUsage(ctx context.Context, records []Record) error {
+	select {
+	case <-time.After(w.takes):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := w.shelf.AddUsage(ctx, records); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if !strings.HasPrefix(r.Model, "spooled") {
+			w.note([]Record{r})
+		}
+	}
+	return nil
+}
+
+func (w *watch) Push(records []Record) (int, error) {
+	w.note(records)
+	n, err := w.Memory.Push(records)
+	for i := range w.records {
+		w.records[i].Model = "spooled"
+	}
+	return n, err
+}
+
+// However slow the store is, and whatever waits in the spool, no record is in memory alone for a second.
+func TestAgeOfRecordsInMemory(t *testing.T) {
+	t.Parallel()
+	for _, takes := range []time.Duration{0, 100 * time.Millisecond, 240 * time.Millisecond, 330 * time.Millisecond, 490 * time.Millisecond, time.Second} {
+		t.Run(takes.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &watch{shelf: &shelf{broken: errAway}, Memory: NewMemory(1 << 24), takes: takes}
+				b := newBench(t, w, func(o *Options) { o.Sink = w })
+				for i := range 3000 {
+					if i == 300 {
+						w.set(nil)
+					}
+					b.Keep(t.Context(), Record{ID: NewID(time.Now()), At: time.Now().UnixMilli()})
+					time.Sleep(10 * time.Millisecond)
+				}
+				w.takes = 0
+				b.end()
+				if oldest := slices.Max(w.ages); oldest > 800*time.Millisecond || len(w.ages) != 3000 || w.has() != 3000 {
+					t.Errorf("a record was %v old; %d were kept, %d are there", oldest, len(w.ages), w.has())
+				}
+			})
+		})
+	}
 }

@@ -46,6 +46,7 @@ type Spool interface {
 const (
 	every    = 250 * time.Millisecond // between two batches, where nobody waits for them
 	patience = 500 * time.Millisecond // for the sink to take what waits
+	oldest   = 750 * time.Millisecond // that a record gets in memory, but for the time that the disk takes
 	again    = time.Second            // before a sink that was away is tried
 	batch    = 512                    // records that the sink is given at one time, where it is quick
 	fewest   = 8                      // where it is slow
@@ -67,12 +68,14 @@ type Recorder struct {
 
 	mu      sync.Mutex
 	waiting []Record
+	since   time.Time     // when the first of them came
 	written chan struct{} // closed when those that wait now are kept
 	closed  bool
 
 	poke  chan struct{}
 	ended chan struct{}
 
+	round  time.Time // when what waits was taken last
 	piece  int       // records that the sink is given at one time; from here on all belongs to the goroutine
 	spare  []Record  // room for those that wait next
 	away   bool      // whether it took nothing the last time
@@ -133,17 +136,20 @@ func (r *Recorder) add(record Record) (written <-chan struct{}, full bool) {
 		r.dropped.Add(1)
 		return over, false
 	}
+	if len(r.waiting) == 0 {
+		r.since = time.Now()
+	}
 	r.waiting = append(r.waiting, record)
 	return r.written, len(r.waiting) == batch
 }
 
-// take takes all that wait, and leaves the room of those before to the next.
-func (r *Recorder) take() (records []Record, written chan struct{}, closed bool) {
+// take takes all that wait, and leaves the room of those before to the next. since is when the first of them came.
+func (r *Recorder) take() (records []Record, since time.Time, written chan struct{}, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	records, written = r.waiting, r.written
+	records, since, written = r.waiting, r.since, r.written
 	r.waiting, r.written, r.spare = r.spare, make(chan struct{}), nil
-	return records, written, r.closed
+	return records, since, written, r.closed
 }
 
 // reuse keeps the room of records that are kept, unless it is more than is needed but rarely.
