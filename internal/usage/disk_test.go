@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,7 +155,7 @@ func TestDiskThatHangs(t *testing.T) {
 type watch struct {
 	*shelf
 	*Memory
-	takes time.Duration
+	takes atomic.Int64 // in ns
 	ages  []time.Duration
 }
 
@@ -166,7 +167,7 @@ func (w *watch) note(records []Record) {
 
 func (w *watch) AddUsage(ctx context.Context, records []Record) error {
 	select {
-	case <-time.After(w.takes):
+	case <-time.After(time.Duration(w.takes.Load())):
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -197,7 +198,8 @@ func TestAgeOfRecordsInMemory(t *testing.T) {
 		t.Run(takes.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := &watch{shelf: &shelf{broken: errAway}, Memory: NewMemory(1 << 24), takes: takes}
+				w := &watch{shelf: &shelf{broken: errAway}, Memory: NewMemory(1 << 24)}
+				w.takes.Store(int64(takes))
 				b := newBench(t, w, func(o *Options) { o.Sink = w })
 				for i := range 3000 {
 					if i == 300 {
@@ -206,7 +208,7 @@ func TestAgeOfRecordsInMemory(t *testing.T) {
 					b.Keep(t.Context(), Record{ID: NewID(time.Now()), At: time.Now().UnixMilli()})
 					time.Sleep(10 * time.Millisecond)
 				}
-				w.takes = 0
+				w.takes.Store(0)
 				b.end()
 				if oldest := slices.Max(w.ages); oldest > 800*time.Millisecond || len(w.ages) != 3000 || w.has() != 3000 {
 					t.Errorf("a record was %v old; %d were kept, %d are there", oldest, len(w.ages), w.has())
