@@ -56,7 +56,7 @@ func viewKey(k keys.Key) keyView {
 	v := keyView{
 		ID: k.ID, Name: k.Name, Description: k.Description, State: k.State(now),
 		Organization: k.Organization, EveryProject: k.EveryProject, Projects: notNull(k.Projects), DefaultProject: k.DefaultProject,
-		Models: notNull(k.Models), Limits: limitsView(k.Limits),
+		Models: notNull(k.Models), Limits: viewLimits(k.Limits),
 		Created: momentOf(k.Created), Expires: momentOf(k.Expires), LastUsed: momentOf(k.LastUsed), Revoked: momentOf(k.Revoked),
 	}
 	if now.Before(k.PreviousUntil) {

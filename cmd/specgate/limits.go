@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -15,7 +16,11 @@ import (
 
 // newLimiter holds callers to their limits, and counts what they use in memory or in Redis. free ends it.
 func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
-	l, err = openLimiter(cfg, seed(cfg, kept), metrics, logger)
+	before, err := seed(cfg, kept, metrics, logger)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err = openLimiter(cfg, before, metrics, logger)
 	return l, func() {
 		if err := l.Close(); err != nil {
 			logger.Warn("limits not closed", "cause", err)
@@ -24,11 +29,15 @@ func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logg
 }
 
 // seed is what knows the use of callers before this process began; nil where nothing is recorded.
-func seed(cfg config.Config, kept *store.Store) limits.Seed {
+func seed(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (limits.Seed, error) {
 	if !cfg.Recorded() {
-		return nil
+		return nil, nil
 	}
-	return store.Seed{Store: kept}
+	failed, err := metrics.CountUnseeded()
+	told := func(err error) {
+		logger.Error("what was used before cannot be read: quotas count without it, and it is tried again", "cause", err)
+	}
+	return &limits.Watched{Seed: store.Seed{Store: kept}, Counted: failed, Told: told}, err
 }
 
 func openLimiter(cfg config.Config, s limits.Seed, metrics *instruments, logger *slog.Logger) (limits.Limiter, error) {
@@ -73,13 +82,14 @@ type mute struct{}
 // Printf does nothing.
 func (mute) Printf(context.Context, string, ...any) {}
 
-// newScopes are those whose limits hold for a configured token.
+// newScopes are those whose limits hold for a configured token. They may have been others before the process began,
+// which Redis does not know.
 func newScopes(t config.Token) []limits.Scope {
 	if t.Limits == (config.Quota{}) {
 		return nil
 	}
 	return []limits.Scope{{ID: "token:" + t.Name, Limits: limits.Limits{
 		Requests: int64(t.Limits.Requests), Tokens: int64(t.Limits.Tokens), Parallel: int64(t.Limits.Parallel),
-		DayTokens: int64(t.Limits.DayTokens), MonthTokens: int64(t.Limits.MonthTokens),
+		DayTokens: int64(t.Limits.DayTokens), MonthTokens: int64(t.Limits.MonthTokens), Since: time.Now().UnixMilli(),
 	}}}
 }

@@ -44,7 +44,7 @@ func (v orgView) cells() []string {
 }
 
 func viewOrg(o keys.Organization) orgView {
-	return orgView{o.ID, o.Name, o.Default, o.Disabled, limitsView(o.Limits), o.Created.UTC().Truncate(time.Second)}
+	return orgView{o.ID, o.Name, o.Default, o.Disabled, viewLimits(o.Limits), o.Created.UTC().Truncate(time.Second)}
 }
 
 func newOrgsCreate(term terminal) *cobra.Command {

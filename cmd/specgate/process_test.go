@@ -46,6 +46,9 @@ func startProcess(t *testing.T, upstream string, settings ...string) *process {
 	p := &process{t: t, exit: make(chan error, 1)}
 	p.cmd = exec.CommandContext(t.Context(), os.Args[0], "serve", "--config", file, "--listen", "127.0.0.1:0", "--ops-listen", "")
 	p.cmd.Env = []string{asProcess + "=1", "SPECGATE_API_KEY=sg-process"}
+	if folder := os.Getenv("XDG_CACHE_HOME"); folder != "" {
+		p.cmd.Env = append(p.cmd.Env, "XDG_CACHE_HOME="+folder)
+	}
 	if upstream != "" {
 		p.cmd.Env = append(p.cmd.Env, "OPENAI_BASE_URL="+upstream+"/v1")
 	}

@@ -44,7 +44,7 @@ func (v projectView) cells() []string {
 }
 
 func viewProject(p keys.Project) projectView {
-	return projectView{p.ID, p.Name, p.Organization, p.Default, p.Disabled, limitsView(p.Limits), p.Created.UTC().Truncate(time.Second)}
+	return projectView{p.ID, p.Name, p.Organization, p.Default, p.Disabled, viewLimits(p.Limits), p.Created.UTC().Truncate(time.Second)}
 }
 
 // orgFlag gives cmd --org.

@@ -294,17 +294,19 @@ func TestHostileHeaders(t *testing.T) {
 // What one project spends, or may use, another neither sees nor loses.
 func TestProjectsSpendTheirOwn(t *testing.T) {
 	t.Parallel()
-	a := newAdmin(t)
-	g := a.gateway()
-	a.run("projects", "create", "--name", "web", "--requests-per-minute", "1")
-	a.run("projects", "create", "--name", "app", "--requests-per-minute", "5")
-	web := a.make("keys", "create", "--name", "web", "--project", "web", "--model", "m")
-	app := a.make("keys", "create", "--name", "app", "--project", "app", "--model", "other")
-	g.mustGet(200, "", web.Token)
-	g.mustGet(429, "rate_limit_exceeded", web.Token)
-	got := g.complete(`{"model":"other","prompt":"x"}`, "Authorization: Bearer "+app.Token)
-	if got.status != 200 || got.header.Get("x-ratelimit-limit-requests") != "5" || got.header.Get("x-ratelimit-remaining-requests") != "4" {
-		t.Errorf("the other project: %d %s %v", got.status, got.body, got.header)
-	}
-	g.mustGet(403, "", app.Token) // m is for web alone
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		a := newAdmin(t)
+		g := a.gatewayWithAnswer(more, withUsage(50, 40))
+		a.run("projects", "create", "--name", "web", "--requests-per-minute", "1", "--tokens-per-day", "500")
+		others := a.make("projects", "create", "--name", "app", "--requests-per-minute", "5", "--tokens-per-day", "1000")
+		web := a.make("keys", "create", "--name", "web", "--project", "web", "--model", "m")
+		app := a.make("keys", "create", "--name", "app", "--project", "app", "--model", "other")
+		g.mustGet(200, "", web.Token)
+		g.mustGet(429, "rate_limit_exceeded", web.Token)
+		g.mustGet(403, "", web.Token, "OpenAI-Project: "+others.ID)
+		got := g.complete(`{"model":"other","prompt":"x"}`, "Authorization: Bearer "+app.Token)
+		got.mustLeave(t, 200, "5 4 1000 983")
+		g.mustGet(403, "", app.Token) // m is for web alone
+	})
 }

@@ -159,6 +159,10 @@ type limitsView struct {
 	MonthTokens int64 `json:"tokens_per_month"`
 }
 
+func viewLimits(l limits.Limits) limitsView {
+	return limitsView{l.Requests, l.Tokens, l.Parallel, l.DayTokens, l.MonthTokens}
+}
+
 func (l limitsView) cell() string {
 	var parts []string
 	for _, limit := range []struct {

@@ -138,6 +138,89 @@ func TestQuotasOutliveAGateway(t *testing.T) {
 	})
 }
 
+// What was used while there was no limit at all counts once one is given again.
+func TestUseWithoutLimitsCounts(t *testing.T) {
+	t.Parallel()
+	for _, of := range []string{"keys", "projects", "orgs"} {
+		for _, period := range []string{"day", "month"} {
+			t.Run(of+" "+period, func(t *testing.T) {
+				t.Parallel()
+				eachCounting(t, func(t *testing.T, more string) {
+					t.Helper()
+					a := newAdmin(t)
+					g := a.gatewayWithAnswer(more, withUsage(50, 40))
+					key := a.make("keys", "create", "--name", "default")
+					limit := func(n, left string) {
+						a.run(of, "update", "default", "--tokens-per-"+period, n)
+						g.soonLeft(key.Token, left)
+					}
+					limit("1000", "1000 1000")
+					g.with(key.Token).mustLeave(t, 200, "1000 983")
+					limit("0", "")
+					g.with(key.Token).mustLeave(t, 200, "")
+					g.with(key.Token).mustLeave(t, 200, "")
+					a.awaitRecords(3)
+					limit("1000", "1000 730")
+				})
+			})
+		}
+	}
+}
+
+// The same of a token of the settings, while gateways come and go.
+func TestUseOfATokenWithoutLimitsCounts(t *testing.T) {
+	t.Parallel()
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		a := newAdmin(t)
+		limited := unique(t, limitedTo("day_tokens: 1000"))
+		free := strings.Replace(limited, "day_tokens: 1000", "", 1)
+		for i, settings := range []string{limited, free, limited} {
+			t.Run("", func(t *testing.T) {
+				left := []string{"1000 983", "", "1000 803"}[i]
+				more := more + settings + "usage: {records: always}\nstore: '" + a.url + "'"
+				startWith(t, more, fakebackend.JSON(200, withUsage(50, 40))).complete(plainBody).mustLeave(t, 200, left)
+			})
+		}
+	})
+}
+
+// A quota that counts without what was used before is told of.
+func TestUseBeforeThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	g := a.gateway()
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(a.url, "sqlite://")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, name := range []string{"one", "two"} {
+		key := a.make("keys", "create", "--name", name, "--tokens-per-day", "1000")
+		execute(t, db, "ALTER TABLE usage_scopes RENAME TO away")
+		g.with(key.Token).mustLeave(t, 200, "1000 983")
+		execute(t, db, "ALTER TABLE away RENAME TO usage_scopes")
+	}
+	g.mustCount("specgate_limits_unseeded_total", "2")
+	if lines := strings.Count(g.log.String(), "what was used before cannot be read"); lines != 1 {
+		t.Errorf("%d lines in the log", lines)
+	}
+}
+
+// soonLeft asks, for nothing that uses tokens, until so much is left.
+func (g *running) soonLeft(token, left string) {
+	g.t.Helper()
+	for end := deadline(); ; time.Sleep(10 * time.Millisecond) {
+		got := g.send("GET", "/v1/models", "", "Authorization: Bearer "+token).left()
+		if got == left {
+			return
+		}
+		if time.Now().After(end) {
+			g.t.Fatalf("%q is left, want %q", got, left)
+		}
+	}
+}
+
 // gatewayWithAnswer is gatewayWith, in front of a backend that gives an answer.
 func (a admin) gatewayWithAnswer(more, body string) *running {
 	a.t.Helper()

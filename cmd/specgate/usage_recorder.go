@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +30,7 @@ func newRecorder(cfg config.Config, kept *store.Store, metrics *instruments, log
 	if err != nil {
 		return nil, nil, err
 	}
-	spool, err := newSpool(cfg, logger)
+	spool, err := newSpool(cfg, kept, logger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,9 +51,9 @@ func newRecorder(cfg config.Config, kept *store.Store, metrics *instruments, log
 
 // newSpool is where records wait that the store does not take: in a folder, or where none was chosen and none
 // can be had, in memory. Memory is refused where no record of what was answered may be lost.
-func newSpool(cfg config.Config, logger *slog.Logger) (usage.Spool, error) {
+func newSpool(cfg config.Config, kept *store.Store, logger *slog.Logger) (usage.Spool, error) {
 	limit := int64(cfg.Usage.SpoolLimit)
-	folder, err := spoolFolder(cfg)
+	folder, err := spoolFolder(cfg, kept)
 	if err == nil {
 		var spool *usage.Disk
 		if spool, err = usage.Open(folder, limit); err == nil {
@@ -73,22 +71,17 @@ func newSpool(cfg config.Config, logger *slog.Logger) (usage.Spool, error) {
 }
 
 // spoolFolder is the folder that was chosen, or else one for the store alone.
-func spoolFolder(cfg config.Config) (string, error) {
+func spoolFolder(cfg config.Config, kept *store.Store) (string, error) {
 	if cfg.Usage.Spool != "" {
 		return cfg.Usage.Spool, nil
 	}
-	at := cfg.StoreURL()
-	if file, ok := strings.CutPrefix(at, "sqlite://"); ok {
+	if file, ok := strings.CutPrefix(cfg.StoreURL(), "sqlite://"); ok {
 		return file + "-spool", nil
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	u, err := url.Parse(at)
-	if err != nil {
-		u = &url.URL{}
-	}
-	sum := sha256.Sum256([]byte(cmp.Or(u.Host, "localhost") + u.Path))
+	sum := sha256.Sum256([]byte(kept.Place()))
 	return filepath.Join(cache, "specgate", "usage-"+hex.EncodeToString(sum[:6])), nil
 }

@@ -7,7 +7,8 @@ type account struct {
 	requests, tokens *window // nil where nothing is limited, or nothing was used of late
 	running          int64   // requests that are not settled
 	day, month       tally
-	seeded           bool // whether these hold what was used before this process began
+	seeded           bool  // whether these hold what was used before this process began,
+	since            int64 // and before the limits were those since then
 }
 
 // tally is what was used in one day or month; some of it is held by requests that are not settled.

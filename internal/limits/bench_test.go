@@ -59,11 +59,14 @@ func redisBench(t *testing.T) *bench {
 	scope := t.Name() + r.instance
 	return &bench{
 		T: t, Limiter: r, scope: scope,
-		sleep:  func(d time.Duration) { now = now.Add(d) },
-		now:    func() time.Time { return now },
-		set:    func(d time.Duration) { ahead += d },
-		beat:   func() { r.renewAll(t.Context()) },
-		expire: func() { r.client.Del(t.Context(), fmt.Sprintf("%s{key%s}:key%s", r.keyPrefix, scope, scope)) },
+		sleep: func(d time.Duration) { now = now.Add(d) },
+		now:   func() time.Time { return now },
+		set:   func(d time.Duration) { ahead += d },
+		beat:  func() { r.renewAll(t.Context()) },
+		expire: func() {
+			key := fmt.Sprintf("%s{key%s}:key%s", r.keyPrefix, scope, scope)
+			r.client.Del(t.Context(), key, key+":running")
+		},
 	}
 }
 

@@ -71,16 +71,33 @@ type renewalOf struct {
 
 func (r *Redis) renewalArgs() []any { return []any{r.now(), r.leaseInMilli} }
 
-// renewal has leases hold longer. One that was given up in the meantime is not taken anew.
+// still are those of some leases that are held.
+func (l *leases) still(key string, ids []string) (held map[string]bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held = map[string]bool{}
+	for _, id := range ids {
+		if _, ok := l.held[key][id]; ok {
+			held[id] = true
+		}
+	}
+	return held
+}
+
+// renewal has leases hold longer. It returns those that were not there, and are again: Redis has lost them, or they
+// were given up since they were listed.
 const renewal = `
 local now = tonumber(ARGV[1])
 if not now then
   local t = redis.call('TIME')
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
-for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[i]) end
+local anew = {}
+for i = 3, #ARGV do
+  if redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[i]) == 1 then anew[#anew + 1] = ARGV[i] end
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return 1
+return anew
 `
 
 // renewAll renews all leases: those of thousands of scopes have to be renewed well before they run out.
@@ -88,11 +105,30 @@ func (r *Redis) renewAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lease/3)
 	defer cancel()
 	for some := range slices.Chunk(r.renewals(), batch) {
-		_, _ = r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		answers, _ := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, one := range some {
 				p.Eval(ctx, renewal, []string{one.key}, one.args...)
 			}
 			return nil
 		}) // two more are tried before a lease runs out
+		for i, answer := range answers {
+			if anew, err := answer.(*redis.Cmd).StringSlice(); err == nil && len(anew) > 0 {
+				r.giveUp(ctx, some[i].key, anew)
+			}
+		}
+	}
+}
+
+// giveUp gives those places back that nobody holds any more. Who gives one up while this runs gives it back after it.
+func (r *Redis) giveUp(ctx context.Context, key string, ids []string) {
+	held := r.leases.still(key, ids)
+	var over []any
+	for _, id := range ids {
+		if !held[id] {
+			over = append(over, id)
+		}
+	}
+	if len(over) > 0 {
+		_ = r.client.ZRem(ctx, key, over...).Err() // else they run out
 	}
 }

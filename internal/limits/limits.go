@@ -16,6 +16,10 @@ type Limits struct {
 	Parallel    int64 // requests at one time
 	DayTokens   int64 // of a day, UTC
 	MonthTokens int64 // of a calendar month, UTC
+
+	// Since is a number that grows whenever they are changed. What was used of a day or a month while they were others,
+	// or none, was not counted: it is asked for again.
+	Since int64
 }
 
 // None reports whether nothing is limited.

@@ -45,7 +45,6 @@ type share struct {
 
 // Take takes from all scopes, or from none; see Limiter.
 func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant, error) {
-	m.unseed(scopes)
 	scopes = limited(scopes)
 	m.begin(ctx, scopes)
 	var few [3]reading

@@ -93,6 +93,48 @@ func TestPlacesOfTheDead(t *testing.T) {
 	b.must(b.take(0, s), "parallel of key")
 }
 
+// A Redis that has lost everything knows the places of those who run once they are renewed.
+func TestPlacesThatRedisLost(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	s := only(Limits{Parallel: 2})
+	running := []*Grant{b.must(b.take(0, s), ""), b.must(b.take(0, s), "")}
+	b.expire()
+	b.must(b.take(0, s), "").Settle(b.Context(), 0)
+	b.beat()
+	b.must(b.take(0, s), "parallel of key")
+	for _, g := range running {
+		g.Settle(b.Context(), 0)
+	}
+	b.must(b.take(0, s), "")
+	b.must(b.take(0, s), "")
+	b.must(b.take(0, s), "parallel of key")
+}
+
+// between calls a function before commands are sent that are sent together.
+type between struct {
+	spy
+	before func()
+}
+
+func (h *between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, all []redis.Cmder) error {
+		h.before()
+		return next(ctx, all)
+	}
+}
+
+// A place that is given up while it is renewed is free.
+func TestPlaceThatIsGivenUpWhileItIsRenewed(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	s := only(Limits{Parallel: 1})
+	g := b.must(b.take(0, s), "")
+	b.Limiter.(*Redis).client.AddHook(&between{before: func() { g.Settle(b.Context(), 0) }})
+	b.beat()
+	b.must(b.take(0, s), "")
+}
+
 // However many places are held, in one scope or in many, Redis is asked a few times for all of them.
 func TestManyPlacesAreRenewed(t *testing.T) {
 	t.Parallel()

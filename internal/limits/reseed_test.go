@@ -65,8 +65,8 @@ func TestSeedWhileRequestsRun(t *testing.T) {
 				}
 				exact.Settle(b.Context(), 50_000)
 				b.left(million/2-50_030, s)
-				b.take(0, Scope{s.ID, Limits{Requests: 100}})
 				known.learn(used{million/2 + 50_030, million/2 + 50_030})
+				s.Since++
 				b.left(million/2-50_030, s)
 			})
 		})
@@ -99,21 +99,25 @@ func TestSeedsThatRestAreBounded(t *testing.T) {
 	}
 }
 
-// What is used while a quota is lifted is asked for once it is given again.
+// What is used while a quota is lifted is asked for once it is given again, whether the limits heard of it meanwhile or
+// not; and an instance that is late with the news changes nothing.
 func TestQuotaThatIsGivenAgain(t *testing.T) {
 	t.Parallel()
-	for name, lifted := range map[string]Limits{"others remain": {Requests: 100}, "none remains": {}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			eachSeeded(t, func(b *bench, known *book, _ func() *bench) {
-				s, wide := only(Limits{DayTokens: 1000}), Scope{"org", Limits{Requests: 100}}
-				known.learn(used{100, 100})
-				b.must(b.take(10, s, wide), "").Settle(b.Context(), 7)
-				b.left(893, s, wide)
-				b.must(b.take(10, Scope{s.ID, lifted}, wide), "").Settle(b.Context(), 105)
-				known.learn(used{212, 212})
-				b.left(788, s, wide)
-			})
-		})
-	}
+	eachSeeded(t, func(b *bench, known *book, _ func() *bench) {
+		before, wide := only(Limits{DayTokens: 1000, Since: 4}), Scope{"org", Limits{Requests: 100}}
+		known.learn(used{100, 100})
+		b.must(b.take(10, before, wide), "").Settle(b.Context(), 7)
+		b.left(893, before, wide)
+		b.must(b.take(10, Scope{before.ID, Limits{Requests: 100, Since: 5}}, wide), "").Settle(b.Context(), 105)
+		known.learn(used{212, 212})
+		after := only(Limits{DayTokens: 1000, Since: 6})
+		b.left(788, after, wide)
+		b.must(b.take(10, before, wide), "").Settle(b.Context(), 8)
+		b.left(780, after, wide)
+		if known.asked != 2 {
+			b.Errorf("it was asked %d times", known.asked)
+		}
+		known.learn(used{512, 512})
+		b.left(488, only(Limits{DayTokens: 1000, Since: 8}), wide)
+	})
 }

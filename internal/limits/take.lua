@@ -1,9 +1,9 @@
 -- Takes one request and some tokens from all scopes, or nothing from any; as Memory does.
--- KEYS: of each scope a hash (window, day, month), and a sorted set (leases); then the same of the scopes that limit
---   nothing, where use before is known; then the mark, if there is one.
+-- KEYS: of each scope a hash (window, day, month), and a sorted set (leases); then the mark, if there is one.
 -- ARGV: the time in ms, '' for the server's; tokens; the id of a lease, and how long it holds in ms; then
 --   of each scope its limits: requests, tokens, parallel, tokens of a day and of a month; 0 is none; and its use of
---   the day and the month before it is known here: -1 where that can be asked for, -2 where nobody knows it.
+--   the day and the month before it is known here: -1 where that can be asked for, -2 where nobody knows it; and since
+--   when the limits are these: what was used before is asked for again then.
 -- Returns: 1 if it was taken, the time, the day, the month; then of each scope the step, the requests in the
 --   window, ms until they fit, ms until none counts; the same of tokens; running; used of day and of month; which
 --   life of the count of both it was taken from.
@@ -40,7 +40,7 @@ local function read(key)
   local v = redis.call('HMGET', key, 'r', 't', 'ru', 'tu', 'd', 'D', 'm', 'M', 's', 'dh', 'mh', 'b')
   return {
     newest = newest, r = tonumber(v[1]) or 0, t = tonumber(v[2]) or 0, ru = tonumber(v[3]), tu = tonumber(v[4]),
-    seeded = v[9], born = tonumber(v[12]) or born(),
+    seeded = tonumber(v[9]), born = tonumber(v[12]) or born(),
     day = used(v[5], v[6], day), month = used(v[7], v[8], month),
     of_day = used(v[5], v[10], day), of_month = used(v[7], v[11], month), -- what requests hold that are not settled
   }
@@ -73,30 +73,25 @@ local function calendar(key, h)
   keep(key, 32 * 86400000)
 end
 
--- seed begins a scope with its use before, once. What was counted meanwhile is most likely part of it; what is held by
+-- seed begins a scope with its use before, once for the limits since then. What was counted meanwhile is most likely part of it; what is held by
 -- requests that run is not.
-local function seed(key, h, day_before, month_before)
-  if h.seeded or day_before == -2 then return true end
+local function seed(key, h, day_before, month_before, since)
+  if h.seeded and h.seeded >= since or day_before == -2 then return true end
   if day_before == -1 then return false end
   h.day = math.max(h.day - h.of_day, day_before) + h.of_day
   h.month = math.max(h.month - h.of_month, month_before) + h.of_month
   calendar(key, h)
-  redis.call('HSET', key, 's', 1)
+  redis.call('HSET', key, 's', string.format('%.0f', since))
   return true
 end
 
--- unseed has the use before be asked for again, once a quota is given: until then nothing counts it.
-local function unseed(key) redis.call('HDEL', key, 's') end
-
 local scopes, reply, refused = {}, {1, now, day, month}, false
-local count = (#ARGV - 4) / 7
-for i = count + 1, math.floor(#KEYS / 2) do unseed(KEYS[2 * i - 1]) end
+local count = (#ARGV - 4) / 8
 for i = 1, count do
   local key, running, l, places = KEYS[2 * i - 1], KEYS[2 * i], {}, 0
-  for j = 1, 7 do l[j] = tonumber(ARGV[7 * i - 3 + j]) end
+  for j = 1, 8 do l[j] = tonumber(ARGV[8 * i - 4 + j]) end
   local h = read(key)
-  if not seed(key, h, l[6], l[7]) then return {2, now} end
-  if h.seeded and l[4] == 0 and l[5] == 0 then unseed(key) end
+  if not seed(key, h, l[6], l[7], l[8]) then return {2, now} end
   reply[#reply + 1] = h.newest
   if l[3] > 0 then
     redis.call('ZREMRANGEBYSCORE', running, '-inf', now)

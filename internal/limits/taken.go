@@ -27,11 +27,6 @@ func (t *taken) keys(scopes []Scope) {
 		t.names = append(t.names, place+s.ID, place+s.ID+":running")
 		quota = quota || s.ofQuota()
 	}
-	for _, s := range scopes {
-		if s.None() && t.redis.seeds.seed != nil {
-			t.names = append(t.names, place+s.ID, place+s.ID+":running")
-		}
-	}
 	if quota && t.tokens > 0 {
 		t.names = append(t.names, place+"mark:"+t.lease)
 	}

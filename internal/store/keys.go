@@ -152,7 +152,7 @@ func keyOf(r sqlgen.Key, projects []string) (keys.Key, error) {
 	k := keys.Key{
 		ID: r.ID, Name: r.Name, Description: r.Description,
 		Organization: r.OrganizationID, EveryProject: r.EveryProject, Projects: projects, DefaultProject: r.DefaultProjectID,
-		Limits:        limits.Limits{Requests: r.Requests, Tokens: r.Tokens, Parallel: r.Parallel, DayTokens: r.DayTokens, MonthTokens: r.MonthTokens},
+		Limits:        limits.Limits{Requests: r.Requests, Tokens: r.Tokens, Parallel: r.Parallel, DayTokens: r.DayTokens, MonthTokens: r.MonthTokens, Since: r.Changed},
 		PreviousUntil: timeOf(r.PreviousUntil),
 		Created:       timeOf(r.CreatedAt), Expires: timeOf(r.ExpiresAt), Revoked: timeOf(r.RevokedAt), LastUsed: timeOf(r.LastUsedAt),
 		Disabled: r.Disabled,

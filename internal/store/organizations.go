@@ -85,7 +85,7 @@ func (s *Store) ChangeOrganization(ctx context.Context, named string, edit func(
 func organizationOf(r sqlgen.Organization) keys.Organization {
 	return keys.Organization{
 		ID: r.ID, Name: r.Name, Default: r.IsDefault, Disabled: r.Disabled, Created: timeOf(r.CreatedAt),
-		Limits: limits.Limits{Requests: r.Requests, Tokens: r.Tokens, Parallel: r.Parallel, DayTokens: r.DayTokens, MonthTokens: r.MonthTokens},
+		Limits: limits.Limits{Requests: r.Requests, Tokens: r.Tokens, Parallel: r.Parallel, DayTokens: r.DayTokens, MonthTokens: r.MonthTokens, Since: r.Changed},
 	}
 }
 

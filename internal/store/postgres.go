@@ -31,6 +31,11 @@ func openPostgres(url string) (*Store, error) {
 	return &Store{db: connections(config, 8), following: connections(config, 1), engine: postgres{config}}, nil
 }
 
+// place names the tables: the same whoever connects, and however the URL is written.
+func (p postgres) place() string {
+	return fmt.Sprintf("%s:%d/%s %s", p.config.Host, p.config.Port, p.config.Database, p.config.RuntimeParams["search_path"])
+}
+
 func connections(config *pgx.ConnConfig, most int) *sql.DB {
 	db := stdlib.OpenDB(*config)
 	db.SetMaxOpenConns(most)

@@ -103,6 +103,6 @@ func (s *Store) ChangeProject(ctx context.Context, organization, named string, e
 func projectOf(r sqlgen.Project) keys.Project {
 	return keys.Project{
 		ID: r.ID, Organization: r.OrganizationID, Name: r.Name, Default: r.IsDefault, Disabled: r.Disabled, Created: timeOf(r.CreatedAt),
-		Limits: limits.Limits{Requests: r.Requests, Tokens: r.Tokens, Parallel: r.Parallel, DayTokens: r.DayTokens, MonthTokens: r.MonthTokens},
+		Limits: limits.Limits{Requests: r.Requests, Tokens: r.Tokens, Parallel: r.Parallel, DayTokens: r.DayTokens, MonthTokens: r.MonthTokens, Since: r.Changed},
 	}
 }

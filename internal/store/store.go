@@ -32,6 +32,8 @@ type Store struct {
 type engine interface {
 	// lock waits until nobody else changes the schema.
 	lock(ctx context.Context, db *sql.DB) (unlock func() error, err error)
+	// place is Store.Place.
+	place() string
 	// there fails where what was opened is no longer what the URL names.
 	there() error
 	// repeats reports whether statements are to be prepared here that come again and again.
@@ -68,6 +70,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 
 // Close closes the connections.
 func (s *Store) Close() error { return errors.Join(s.following.Close(), s.db.Close()) }
+
+// Place tells the tables of this store from those of others, in words for no one to read. It holds no password.
+func (s *Store) Place() string { return s.engine.place() }
 
 func (s *Store) queries() *sqlgen.Queries { return sqlgen.New(s.db) }
 

@@ -15,11 +15,11 @@ var _ usage.Keeper = (*Store)(nil)
 // that is farther ahead was wrong, and is not waited for.
 const farthest = 2 * time.Hour
 
-// fewRecords are deleted at one time, so that nobody waits for long.
+// fewRecords, and as few sums, are deleted at one time, so that nobody waits for long.
 const fewRecords = 1000
 
-// ForgetUsage deletes records and sums from before two times, where none of either is zero. Of several instances
-// one does it, at most once until the given time.
+// ForgetUsage deletes records and sums from before two times, where none of either is zero, and bounds how many sums
+// there are of a day. Of several instances one does it, at most once until the given time.
 func (s *Store) ForgetUsage(ctx context.Context, records, days, until time.Time) error {
 	q := s.queries()
 	now := time.Now()
@@ -38,14 +38,19 @@ func (s *Store) ForgetUsage(ctx context.Context, records, days, until time.Time)
 	if err != nil {
 		return fmt.Errorf("delete old usage: %w", err)
 	}
-	return nil
+	return s.foldDays(ctx, now)
 }
 
 func forgetDays(ctx context.Context, q *sqlgen.Queries, before int64) error {
-	if err := q.DeleteScopes(ctx, before); err != nil {
+	err := untilNone(func() (int64, error) {
+		return q.DeleteScopes(ctx, sqlgen.DeleteScopesParams{Before: before, Most: fewRecords})
+	})
+	if err != nil {
 		return err
 	}
-	return untilNone(func() (int64, error) { return q.DeleteDay(ctx, before) })
+	return untilNone(func() (int64, error) {
+		return q.DeleteDays(ctx, sqlgen.DeleteDaysParams{Before: before, Most: fewRecords})
+	})
 }
 
 func untilNone(some func() (int64, error)) error {

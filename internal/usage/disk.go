@@ -19,6 +19,7 @@ const (
 // Disk is a spool of files in a folder, a record a line. Each process has a file of its own there, which it
 // holds a lock on; it takes over the files of those that are gone.
 type Disk struct {
+	folder string
 	limit  int64   // in bytes, of all files
 	files  []*file // the first is written to
 	reads  *file   // what Next has read from
@@ -27,9 +28,18 @@ type Disk struct {
 
 // file is a file that this process holds.
 type file struct {
-	*os.File
+	handle
 	size int64
 	read int64 // up to where the sink has it
+}
+
+// handle is what is needed of an os.File.
+type handle interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Sync() error
+	Truncate(size int64) error
 }
 
 var _ Spool = (*Disk)(nil)
@@ -40,9 +50,9 @@ func Open(folder string, limit int64) (*Disk, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
-	d := &Disk{limit: limit}
+	d := &Disk{folder: folder, limit: limit}
 	for i := range instances {
-		path := filepath.Join(folder, fmt.Sprintf("usage-%03d%s", i, suffix))
+		path := d.path(i)
 		if _, err := os.Stat(path); len(d.files) > 0 && errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -58,6 +68,10 @@ func Open(folder string, limit int64) (*Disk, error) {
 		return nil, fmt.Errorf("%s has %d files, all of which others write to", folder, instances)
 	}
 	return d, nil
+}
+
+func (d *Disk) path(i int) string {
+	return filepath.Join(d.folder, fmt.Sprintf("usage-%03d%s", i, suffix))
 }
 
 // openFile opens a file; nil where another process has it. Files are never removed, so that a lock is always
@@ -78,7 +92,7 @@ func openFile(path string) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	held := &file{File: f, size: info.Size()}
+	held := &file{handle: f, size: info.Size()}
 	if err := held.endLine(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -101,11 +115,12 @@ func (f *file) endLine() error {
 }
 
 func (f *file) append(p []byte) error {
-	if _, err := f.WriteAt(p, f.size); err != nil {
-		return errors.Join(err, f.Truncate(f.size)) // of half a line nobody could tell where it ends
+	_, err := f.WriteAt(p, f.size)
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	if err != nil { // what counts as lost must not come back, and of half a line nobody could tell where it ends
+		return errors.Join(err, f.Truncate(f.size))
 	}
 	f.size += int64(len(p))
 	return nil
@@ -131,6 +146,23 @@ func (d *Disk) Push(records []Record) (kept int, err error) {
 	return kept, nil
 }
 
+// turn has another file be written to, so that the one that is read from becomes empty however much comes meanwhile.
+// Where there is none to be had it stays as it is.
+func (d *Disk) turn() {
+	for i, f := range d.files {
+		if f.size == 0 {
+			d.files[0], d.files[i] = f, d.files[0]
+			return
+		}
+	}
+	for i := range instances {
+		if f, err := openFile(d.path(i)); err == nil && f != nil { // those of its own are locked, too
+			d.files = slices.Insert(d.files, 0, f)
+			return
+		}
+	}
+}
+
 // Next gives the oldest of a file that another has left, or else of the own one.
 func (d *Disk) Next(most int) (records []Record, torn int, err error) {
 	d.reads, d.passed = nil, 0
@@ -141,6 +173,9 @@ func (d *Disk) Next(most int) (records []Record, torn int, err error) {
 	}
 	if d.reads == nil {
 		return nil, 0, nil
+	}
+	if d.reads == d.files[0] {
+		d.turn()
 	}
 	lines := bufio.NewReader(io.NewSectionReader(d.reads, d.reads.read, d.reads.size-d.reads.read))
 	for range most {

@@ -46,12 +46,14 @@ type Spool interface {
 const (
 	every    = 250 * time.Millisecond // between two batches, where nobody waits for them
 	patience = 500 * time.Millisecond // for the sink to take what waits
+	oldest   = 750 * time.Millisecond // that a record gets in memory, but for the time that the disk takes
 	again    = time.Second            // before a sink that was away is tried
 	batch    = 512                    // records that the sink is given at one time, where it is quick
 	fewest   = 8                      // where it is slow
 	most     = 16384                  // records in memory
 	complain = 30 * time.Second       // between two lines on records that are lost
 	remind   = time.Minute            // between two lines on a sink that is away
+	longest  = 10 * time.Second       // for an answer to wait for its record: neither sink nor disk takes so long, unless it hangs
 )
 
 // Recorder keeps records in batches, by one goroutine. What the sink does not take in time goes to the spool,
@@ -62,14 +64,18 @@ type Recorder struct {
 	dropped atomic.Int64
 	until   atomic.Int64 // when closing has to be over, in ns since 1970
 
+	lateUntil atomic.Int64 // when it is logged again that an answer did not wait, in ns since 1970
+
 	mu      sync.Mutex
 	waiting []Record
+	since   time.Time     // when the first of them came
 	written chan struct{} // closed when those that wait now are kept
 	closed  bool
 
 	poke  chan struct{}
 	ended chan struct{}
 
+	round  time.Time // when what waits was taken last
 	piece  int       // records that the sink is given at one time; from here on all belongs to the goroutine
 	spare  []Record  // room for those that wait next
 	away   bool      // whether it took nothing the last time
@@ -89,7 +95,8 @@ func New(o Options) *Recorder {
 }
 
 // Keep keeps a record. Where each request waits, it returns once the record is in the sink or the spool, or
-// nowhere because neither takes it, or when ctx ends.
+// nowhere because neither takes it, or when ctx ends; and after ten seconds, for a disk that hangs is to hold up no
+// answer for good.
 func (r *Recorder) Keep(ctx context.Context, record Record) {
 	written, full := r.add(record)
 	if r.options.EachWaits || full {
@@ -98,9 +105,20 @@ func (r *Recorder) Keep(ctx context.Context, record Record) {
 	if !r.options.EachWaits {
 		return
 	}
+	late := time.NewTimer(longest)
+	defer late.Stop()
 	select {
 	case <-written:
 	case <-ctx.Done():
+	case <-late.C:
+		r.tellLate(ctx)
+	}
+}
+
+// tellLate logs that an answer went before its record was kept, once in a while.
+func (r *Recorder) tellLate(ctx context.Context) {
+	if until, now := r.lateUntil.Load(), time.Now(); now.UnixNano() >= until && r.lateUntil.CompareAndSwap(until, now.Add(complain).UnixNano()) {
+		r.options.Logger.ErrorContext(ctx, "answers wait for their records no longer: neither the store nor the spool ends", "after", longest)
 	}
 }
 
@@ -118,17 +136,20 @@ func (r *Recorder) add(record Record) (written <-chan struct{}, full bool) {
 		r.dropped.Add(1)
 		return over, false
 	}
+	if len(r.waiting) == 0 {
+		r.since = time.Now()
+	}
 	r.waiting = append(r.waiting, record)
 	return r.written, len(r.waiting) == batch
 }
 
-// take takes all that wait, and leaves the room of those before to the next.
-func (r *Recorder) take() (records []Record, written chan struct{}, closed bool) {
+// take takes all that wait, and leaves the room of those before to the next. since is when the first of them came.
+func (r *Recorder) take() (records []Record, since time.Time, written chan struct{}, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	records, written = r.waiting, r.written
+	records, since, written = r.waiting, r.since, r.written
 	r.waiting, r.written, r.spare = r.spare, make(chan struct{}), nil
-	return records, written, r.closed
+	return records, since, written, r.closed
 }
 
 // reuse keeps the room of records that are kept, unless it is more than is needed but rarely.

@@ -9,7 +9,8 @@ import (
 
 // Keeper deletes what is too old.
 type Keeper interface {
-	// ForgetUsage deletes records and sums from before two times; the zero time deletes none. Of several
+	// ForgetUsage deletes records and sums from before two times; the zero time deletes none. Whatever the times, it
+	// keeps callers from making as many sums of a day as they like. Of several
 	// instances one does it, and none again until the last of the times.
 	ForgetUsage(ctx context.Context, records, days, until time.Time) error
 }

@@ -28,14 +28,19 @@ func (r *Recorder) run() {
 // flush keeps what waits, and then tells those who wait for it. The sink has a time for all of it, so that a
 // slow one delays no request, and no record is in memory alone for long.
 func (r *Recorder) flush() (closed bool) {
-	records, written, closed := r.take()
+	records, since, written, closed := r.take()
 	defer close(written)
 	defer r.reuse(records)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	r.round = time.Now()
+	until := r.round.Add(patience)
+	if last := since.Add(oldest); last.Before(until) && !closed {
+		until = last
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
-	for began := time.Now(); len(records) > 0; {
+	for len(records) > 0 {
 		n := min(r.piece, len(records))
-		if time.Since(began) > patience/2 || !r.write(ctx, records[:n], closed) {
+		if time.Until(until) < patience/2 || !r.write(ctx, records[:n], closed) {
 			r.push(records)
 			return closed
 		}
@@ -122,6 +127,9 @@ func (r *Recorder) drainSome(closed bool) (more bool) { //nolint:revive // it is
 		return false
 	}
 	until := time.Now().Add(patience)
+	if last := r.round.Add(oldest); last.Before(until) { // what came since is not kept meanwhile
+		until = last
+	}
 	if closed { // nobody waits any more
 		until = time.Unix(0, r.until.Load())
 	}

@@ -87,11 +87,45 @@ WHERE busy_until <= sqlc.arg(now) OR busy_until > sqlc.arg(too_late);
 -- name: DeleteRecords :execrows
 DELETE FROM usage WHERE id IN (SELECT old.id FROM usage AS old WHERE old.id < sqlc.arg(before) ORDER BY old.id LIMIT sqlc.arg(most));
 
--- name: DeleteDay :execrows
-DELETE FROM usage_daily WHERE day = (SELECT min(old.day) FROM usage_daily AS old WHERE old.day < sqlc.arg(before));
+-- name: DeleteDays :execrows
+DELETE FROM usage_daily WHERE (day, organization_id, project_id, key_id, model, user_hash) IN (
+    SELECT old.day, old.organization_id, old.project_id, old.key_id, old.model, old.user_hash FROM usage_daily AS old
+    WHERE old.day < sqlc.arg(before) ORDER BY 1, 2, 3, 4, 5, 6 LIMIT sqlc.arg(most)
+);
 
--- name: DeleteScopes :exec
-DELETE FROM usage_scopes WHERE day < sqlc.arg(before);
+-- name: DeleteScopes :execrows
+DELETE FROM usage_scopes WHERE (scope, id, day) IN (
+    SELECT old.scope, old.id, old.day FROM usage_scopes AS old WHERE old.day < sqlc.arg(before) LIMIT sqlc.arg(most)
+);
+
+-- name: FullDays :many
+SELECT day, organization_id, project_id, key_id FROM usage_daily
+WHERE day >= sqlc.arg(since) AND day < sqlc.arg(until)
+GROUP BY 1, 2, 3, 4 HAVING count(*) > CAST(sqlc.arg(most) AS bigint);
+
+-- name: UsersBeyond :many
+SELECT old.model, old.user_hash FROM usage_daily AS old
+WHERE old.day = sqlc.arg(day) AND old.organization_id = sqlc.arg(organization) AND old.project_id = sqlc.arg(project) AND old.key_id = sqlc.arg(key)
+    AND old.user_hash <> '' AND old.user_hash <> 'other'
+ORDER BY 1, 2 LIMIT sqlc.arg(most) OFFSET sqlc.arg(kept);
+
+-- name: ModelsBeyond :many
+SELECT old.model FROM usage_daily AS old
+WHERE old.day = sqlc.arg(day) AND old.organization_id = sqlc.arg(organization) AND old.project_id = sqlc.arg(project) AND old.key_id = sqlc.arg(key)
+    AND old.model <> 'other'
+GROUP BY 1 ORDER BY sum(old.requests) DESC, 1 LIMIT sqlc.arg(most) OFFSET sqlc.arg(kept);
+
+-- name: TakeUsers :many
+DELETE FROM usage_daily
+WHERE usage_daily.day = sqlc.arg(day) AND usage_daily.organization_id = sqlc.arg(organization) AND usage_daily.project_id = sqlc.arg(project) AND usage_daily.key_id = sqlc.arg(key)
+    AND (model, user_hash) IN (SELECT value->>'model', value->>'user' FROM json_each(sqlc.arg(chosen)))
+RETURNING *;
+
+-- name: TakeModels :many
+DELETE FROM usage_daily
+WHERE usage_daily.day = sqlc.arg(day) AND usage_daily.organization_id = sqlc.arg(organization) AND usage_daily.project_id = sqlc.arg(project) AND usage_daily.key_id = sqlc.arg(key)
+    AND model IN (SELECT value->>'model' FROM json_each(sqlc.arg(chosen)))
+RETURNING *;
 
 -- name: AddSecret :exec
 INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING;

@@ -66,3 +66,20 @@ type Usage struct {
 	ID     string
 	Record string
 }
+
+type UsageDaily struct {
+	Day              int64
+	OrganizationID   string
+	ProjectID        string
+	KeyID            string
+	Model            string
+	UserHash         string
+	Requests         int64
+	Errors           int64
+	Cancelled        int64
+	Estimated        int64
+	PromptTokens     int64
+	CachedTokens     int64
+	CompletionTokens int64
+	ReasoningTokens  int64
+}

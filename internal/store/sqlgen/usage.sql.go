@@ -119,12 +119,20 @@ func (q *Queries) BeginUpkeep(ctx context.Context, arg BeginUpkeepParams) (int64
 	return result.RowsAffected()
 }
 
-const deleteDay = `-- name: DeleteDay :execrows
-DELETE FROM usage_daily WHERE day = (SELECT min(old.day) FROM usage_daily AS old WHERE old.day < $1)
+const deleteDays = `-- name: DeleteDays :execrows
+DELETE FROM usage_daily WHERE (day, organization_id, project_id, key_id, model, user_hash) IN (
+    SELECT old.day, old.organization_id, old.project_id, old.key_id, old.model, old.user_hash FROM usage_daily AS old
+    WHERE old.day < $1 ORDER BY 1, 2, 3, 4, 5, 6 LIMIT $2
+)
 `
 
-func (q *Queries) DeleteDay(ctx context.Context, before int64) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteDay, before)
+type DeleteDaysParams struct {
+	Before int64
+	Most   int32
+}
+
+func (q *Queries) DeleteDays(ctx context.Context, arg DeleteDaysParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteDays, arg.Before, arg.Most)
 	if err != nil {
 		return 0, err
 	}
@@ -148,13 +156,116 @@ func (q *Queries) DeleteRecords(ctx context.Context, arg DeleteRecordsParams) (i
 	return result.RowsAffected()
 }
 
-const deleteScopes = `-- name: DeleteScopes :exec
-DELETE FROM usage_scopes WHERE day < $1
+const deleteScopes = `-- name: DeleteScopes :execrows
+DELETE FROM usage_scopes WHERE (scope, id, day) IN (
+    SELECT old.scope, old.id, old.day FROM usage_scopes AS old WHERE old.day < $1 LIMIT $2
+)
 `
 
-func (q *Queries) DeleteScopes(ctx context.Context, before int64) error {
-	_, err := q.db.ExecContext(ctx, deleteScopes, before)
-	return err
+type DeleteScopesParams struct {
+	Before int64
+	Most   int32
+}
+
+func (q *Queries) DeleteScopes(ctx context.Context, arg DeleteScopesParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteScopes, arg.Before, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const fullDays = `-- name: FullDays :many
+SELECT day, organization_id, project_id, key_id FROM usage_daily
+WHERE day >= $1 AND day < $2
+GROUP BY 1, 2, 3, 4 HAVING count(*) > CAST($3 AS bigint)
+`
+
+type FullDaysParams struct {
+	Since int64
+	Until int64
+	Most  int64
+}
+
+type FullDaysRow struct {
+	Day            int64
+	OrganizationID string
+	ProjectID      string
+	KeyID          string
+}
+
+func (q *Queries) FullDays(ctx context.Context, arg FullDaysParams) ([]FullDaysRow, error) {
+	rows, err := q.db.QueryContext(ctx, fullDays, arg.Since, arg.Until, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FullDaysRow{}
+	for rows.Next() {
+		var i FullDaysRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.OrganizationID,
+			&i.ProjectID,
+			&i.KeyID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const modelsBeyond = `-- name: ModelsBeyond :many
+SELECT old.model FROM usage_daily AS old
+WHERE old.day = $1 AND old.organization_id = $2 AND old.project_id = $3 AND old.key_id = $4
+    AND old.model <> 'other'
+GROUP BY 1 ORDER BY sum(old.requests) DESC, 1 LIMIT $6 OFFSET $5
+`
+
+type ModelsBeyondParams struct {
+	Day          int64
+	Organization string
+	Project      string
+	Key          string
+	Kept         int32
+	Most         int32
+}
+
+func (q *Queries) ModelsBeyond(ctx context.Context, arg ModelsBeyondParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, modelsBeyond,
+		arg.Day,
+		arg.Organization,
+		arg.Project,
+		arg.Key,
+		arg.Kept,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var model string
+		if err := rows.Scan(&model); err != nil {
+			return nil, err
+		}
+		items = append(items, model)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const records = `-- name: Records :many
@@ -334,6 +445,124 @@ func (q *Queries) SumDays(ctx context.Context, arg SumDaysParams) ([]SumDaysRow,
 	return items, nil
 }
 
+const takeModels = `-- name: TakeModels :many
+DELETE FROM usage_daily
+WHERE usage_daily.day = $1 AND usage_daily.organization_id = $2 AND usage_daily.project_id = $3 AND usage_daily.key_id = $4
+    AND model IN (SELECT value->>'model' FROM json_each($5))
+RETURNING day, organization_id, project_id, key_id, model, user_hash, requests, errors, cancelled, estimated, prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens
+`
+
+type TakeModelsParams struct {
+	Day          int64
+	Organization string
+	Project      string
+	Key          string
+	Chosen       string
+}
+
+func (q *Queries) TakeModels(ctx context.Context, arg TakeModelsParams) ([]UsageDaily, error) {
+	rows, err := q.db.QueryContext(ctx, takeModels,
+		arg.Day,
+		arg.Organization,
+		arg.Project,
+		arg.Key,
+		arg.Chosen,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []UsageDaily{}
+	for rows.Next() {
+		var i UsageDaily
+		if err := rows.Scan(
+			&i.Day,
+			&i.OrganizationID,
+			&i.ProjectID,
+			&i.KeyID,
+			&i.Model,
+			&i.UserHash,
+			&i.Requests,
+			&i.Errors,
+			&i.Cancelled,
+			&i.Estimated,
+			&i.PromptTokens,
+			&i.CachedTokens,
+			&i.CompletionTokens,
+			&i.ReasoningTokens,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const takeUsers = `-- name: TakeUsers :many
+DELETE FROM usage_daily
+WHERE usage_daily.day = $1 AND usage_daily.organization_id = $2 AND usage_daily.project_id = $3 AND usage_daily.key_id = $4
+    AND (model, user_hash) IN (SELECT value->>'model', value->>'user' FROM json_each($5))
+RETURNING day, organization_id, project_id, key_id, model, user_hash, requests, errors, cancelled, estimated, prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens
+`
+
+type TakeUsersParams struct {
+	Day          int64
+	Organization string
+	Project      string
+	Key          string
+	Chosen       string
+}
+
+func (q *Queries) TakeUsers(ctx context.Context, arg TakeUsersParams) ([]UsageDaily, error) {
+	rows, err := q.db.QueryContext(ctx, takeUsers,
+		arg.Day,
+		arg.Organization,
+		arg.Project,
+		arg.Key,
+		arg.Chosen,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []UsageDaily{}
+	for rows.Next() {
+		var i UsageDaily
+		if err := rows.Scan(
+			&i.Day,
+			&i.OrganizationID,
+			&i.ProjectID,
+			&i.KeyID,
+			&i.Model,
+			&i.UserHash,
+			&i.Requests,
+			&i.Errors,
+			&i.Cancelled,
+			&i.Estimated,
+			&i.PromptTokens,
+			&i.CachedTokens,
+			&i.CompletionTokens,
+			&i.ReasoningTokens,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const tokensOf = `-- name: TokensOf :one
 SELECT CAST(coalesce(sum(CASE WHEN day >= $1 THEN tokens ELSE 0 END), 0) AS bigint) AS of_day,
     CAST(coalesce(sum(tokens), 0) AS bigint) AS of_month
@@ -362,4 +591,55 @@ func (q *Queries) TokensOf(ctx context.Context, arg TokensOfParams) (TokensOfRow
 	var i TokensOfRow
 	err := row.Scan(&i.OfDay, &i.OfMonth)
 	return i, err
+}
+
+const usersBeyond = `-- name: UsersBeyond :many
+SELECT old.model, old.user_hash FROM usage_daily AS old
+WHERE old.day = $1 AND old.organization_id = $2 AND old.project_id = $3 AND old.key_id = $4
+    AND old.user_hash <> '' AND old.user_hash <> 'other'
+ORDER BY 1, 2 LIMIT $6 OFFSET $5
+`
+
+type UsersBeyondParams struct {
+	Day          int64
+	Organization string
+	Project      string
+	Key          string
+	Kept         int32
+	Most         int32
+}
+
+type UsersBeyondRow struct {
+	Model    string
+	UserHash string
+}
+
+func (q *Queries) UsersBeyond(ctx context.Context, arg UsersBeyondParams) ([]UsersBeyondRow, error) {
+	rows, err := q.db.QueryContext(ctx, usersBeyond,
+		arg.Day,
+		arg.Organization,
+		arg.Project,
+		arg.Key,
+		arg.Kept,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []UsersBeyondRow{}
+	for rows.Next() {
+		var i UsersBeyondRow
+		if err := rows.Scan(&i.Model, &i.UserHash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
