@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -5,8 +7,47 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
+	"path"
+	"strings"
 	"testing"
 )
+
+// backendOf is what a page's backends have to be replaced by: the real one of .ci that SPECGATE_DOCS names, on
+// the page about it, with its model; else the stand-in.
+func backendOf(t *testing.T, page string) []string {
+	t.Helper()
+	name := strings.TrimSuffix(path.Base(page), ".md")
+	url := ""
+	if strings.HasPrefix(page, "docs/howto/") && reals[name] != "" && available([]string{name}) {
+		url = serveReal(t, name, 0).url
+		mustAnswer(t, url+"/v1/models")
+	} else {
+		url, name = standIn(t), ""
+	}
+	address := strings.TrimPrefix(url, "http://")
+	replaced := []string{"https://api.openai.com", url, "127.0.0.1:8000", address, "127.0.0.1:8080", address, "127.0.0.1:11434", address}
+	switch name {
+	case "vllm":
+		replaced = append(replaced, "Qwen/Qwen3-0.6B", reals[name])
+	case "ollama":
+		replaced = append(replaced, `"base"`, `"`+reals[name]+`"`, `'base'`, `'`+reals[name]+`'`)
+	}
+	return replaced
+}
+
+// mustAnswer waits for a backend that loads its model.
+func mustAnswer(t *testing.T, url string) {
+	t.Helper()
+	said, err := exec.CommandContext(t.Context(), "curl", "--fail", "--silent", "--noproxy", "*", "--output", "/dev/null",
+		"--retry", "600", "--retry-delay", "1", "--retry-connrefused", url).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+}
+
+// reals are the models that the backends of .ci have.
+var reals = map[string]string{"llamacpp": "gemma3-270m", "ollama": "gemma3-270m", "vllm": "tiny"}
 
 // standIn is what pages ask in the place of a real backend: it has every model, and always says the same.
 func standIn(t *testing.T) string {

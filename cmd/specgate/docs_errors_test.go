@@ -56,4 +56,3 @@ func TestDocsOfErrors(t *testing.T) {
 		t.Errorf("types of violations (-listed +written):\n%s", diff)
 	}
 }
-

@@ -24,8 +24,8 @@ type block struct {
 }
 
 var (
-	fence   = regexp.MustCompile("^```([a-z]*)")
-	remark  = regexp.MustCompile(`^<!-- (needs|given|varies): (.+) -->$`)
+	fence  = regexp.MustCompile("^```([a-z]*)")
+	remark = regexp.MustCompile(`^<!-- (needs|given|varies): (.+) -->$`)
 	// named is the first line of a block that is a file: a comment that begins with the file's name.
 	named = regexp.MustCompile(`^(?:#|//) ([\w-]+\.(?:yaml|py|mjs))\b`)
 )
@@ -37,9 +37,6 @@ func (b block) file() string {
 	}
 	return ""
 }
-
-// commands tells whether a block is one of commands.
-func (b block) commands() bool { return b.lang == "sh" || b.lang == "console" }
 
 // blocksOf reads a page.
 func blocksOf(page, text string) []block {
@@ -119,7 +116,7 @@ func readPage(t *testing.T, page string) string {
 // command is one that a console shows, and what it prints.
 type command struct{ text, printed string }
 
-// commandsOf reads a console. A command goes on while a quote is open or its line ends in a backslash.
+// commandsOf reads a console. A command goes on while a quote is open or its line ends in a backslash or a pipe.
 func commandsOf(console string) []command {
 	var all []command
 	going := false
@@ -144,7 +141,8 @@ func commandsOf(console string) []command {
 func unfinished(command string) bool {
 	var quote rune
 	escaped := false
-	for _, r := range strings.TrimSuffix(command, "\n") {
+	command = strings.TrimSuffix(command, "\n")
+	for _, r := range command {
 		switch {
 		case escaped:
 			escaped = false
@@ -156,5 +154,5 @@ func unfinished(command string) bool {
 			quote = 0
 		}
 	}
-	return quote != 0 || escaped
+	return quote != 0 || escaped || strings.HasSuffix(command, "|")
 }

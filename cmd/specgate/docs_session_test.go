@@ -63,20 +63,17 @@ make() {
 func newSession(t *testing.T, page string) *session {
 	t.Helper()
 	s := &session{t: t, page: page, dir: t.TempDir(), notes: t.TempDir()}
-	backend := strings.TrimPrefix(standIn(t), "http://")
-	s.ports = strings.NewReplacer(
-		":8420", ":"+freePort(t), ":8421", ":"+freePort(t),
-		"https://api.openai.com", "http://"+backend, "127.0.0.1:8000", backend, "127.0.0.1:8080", backend, "127.0.0.1:11434", backend,
-		"sg-…", "${SHOWN}", "sk-…", "sk-docs")
+	s.ports = strings.NewReplacer(append(backendOf(t, page),
+		":8420", ":"+freePort(t), ":8421", ":"+freePort(t), "sg-…", "${SHOWN}", "sk-…", "sk-docs")...)
 	s.shell.WriteString(prelude)
-	s.write(filepath.Join(s.notes, ".curlrc"), "silent\nshow-error\nmax-time = 30\nnoproxy = \"*\"\n")
+	s.write(filepath.Join(s.notes, ".curlrc"), fmt.Sprintf("silent\nshow-error\nmax-time = %.0f\nnoproxy = \"*\"\n", patience().Seconds()/2))
 	s.write(filepath.Join(s.notes, "bin", "specgate"), "#!/bin/sh\n"+asProcess+"=1 exec "+os.Args[0]+" \"$@\"\n")
 	return s
 }
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,10 +185,10 @@ func (s *session) printedAt(at string) string {
 	return all.String()
 }
 
-// back puts the page's ports in the place of those that were used.
+// back puts the page's ports and models in the place of those that were used.
 func (s *session) back(printed string) string {
-	for _, port := range []string{":8420", ":8421"} {
-		printed = strings.ReplaceAll(printed, s.ports.Replace(port), port)
+	for _, page := range []string{":8420", ":8421", `"Qwen/Qwen3-0.6B"`, `"base"`} {
+		printed = strings.ReplaceAll(printed, s.ports.Replace(page), page)
 	}
 	return printed
 }

@@ -1,4 +1,4 @@
-//go:build llamacpp || backends
+//go:build unix
 
 package main
 
