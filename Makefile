@@ -168,7 +168,8 @@ test-ollama: ## Run in front of a real Ollama and a real llama.cpp at one time (
 	$(GO) test -tags backends -count=1 -timeout 30m -v -run BackendsOllama ./cmd/specgate
 
 .PHONY: test-docs
-test-docs: ## Run the commands of the documentation, with what DOCS names (go, npm, pip), and list those that need more
+test-docs: ## Run the commands of the documentation with what DOCS names (go, npm, pip; llamacpp, ollama, vllm), and list those that need more
+	@for name in llamacpp ollama vllm; do case ,$(DOCS), in *,$$name,*) .ci/$$name setup || exit 1 ;; esac; done
 	SPECGATE_DOCS=$(DOCS) $(GO) test -count=1 -timeout 30m -v -run '^TestDocs' ./cmd/specgate
 
 test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all of the real servers
