@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -71,14 +72,24 @@ func newSession(t *testing.T, page string) *session {
 	return s
 }
 
+// ports counts those that were given to pages.
+var ports atomic.Int32
+
+// freePort is one that nobody has, and below those that systems give to whoever asks for any: it is taken
+// some time later.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := fmt.Sprint(20000 + os.Getpid()%10*1000 + int(ports.Add(1)))
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
+		if ports.Load() > 10000 {
+			t.Fatal(err)
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 }
 
 func (s *session) write(path, text string) {

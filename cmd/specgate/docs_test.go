@@ -42,7 +42,7 @@ func patience() time.Duration {
 	if os.Getenv("SPECGATE_DOCS") != "" {
 		return 10 * time.Minute
 	}
-	return 2 * time.Minute
+	return 4 * time.Minute
 }
 
 // The commands of README.md and of docs/ do what the pages say, the files in them are accepted, and what cannot
