@@ -15,6 +15,7 @@ FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
 OVERLOAD      ?= 5m
 KILLS         ?= 20
+DOCS          ?= go,npm,pip
 
 # The packages with tests that take PostgreSQL or Redis.
 STORE_TESTS = $(sort $(dir $(shell grep -rlE 'SPECGATE_TEST_(POSTGRES|REDIS)' --include=*_test.go ./cmd ./internal)))
@@ -169,6 +170,11 @@ test-vllm: ## Run in front of a real vLLM and a real llama.cpp at one time (need
 test-ollama: ## Run in front of a real Ollama and a real llama.cpp at one time (needs Python, a C++ compiler, 2 GB)
 	.ci/ollama setup
 	$(GO) test -tags backends -count=1 -timeout 30m -v -run BackendsOllama ./cmd/specgate
+
+.PHONY: test-docs
+test-docs: ## Run the commands of the documentation with what DOCS names (go, npm, pip; llamacpp, ollama, vllm), and list those that need more
+	@for name in llamacpp ollama vllm; do case ,$(DOCS), in *,$$name,*) .ci/$$name setup || exit 1 ;; esac; done
+	SPECGATE_DOCS=$(DOCS) $(GO) test -count=1 -timeout 30m -v -run '^TestDocs' ./cmd/specgate
 
 test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all of the real servers
 

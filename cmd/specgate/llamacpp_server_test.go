@@ -17,13 +17,13 @@ const llamaPatience = time.Minute
 
 // Two prompts as text and as the model's tokens, and what it makes of them at temperature 0.
 const (
-	twoTexts  = `["The capital of France is","One, two, three,"]`
-	twoTokens = `[[2,818,5279,529,7001,563],[2,4906,236764,1156,236764,1806,236764]]`
-	oneTokens = `[2,818,5279,529,7001,563]`
-	ofFrance  = " the capital of the country of France."
-	ofNumbers = " four, five, six, seven,"
-	greedy    = `,"max_tokens":8,"temperature":0`
-	withUsage = `,"stream":true,"stream_options":{"include_usage":true}`
+	twoTexts    = `["The capital of France is","One, two, three,"]`
+	twoTokens   = `[[2,818,5279,529,7001,563],[2,4906,236764,1156,236764,1806,236764]]`
+	oneTokens   = `[2,818,5279,529,7001,563]`
+	ofFrance    = " the capital of the country of France."
+	ofNumbers   = " four, five, six, seven,"
+	greedy      = `,"max_tokens":8,"temperature":0`
+	askingUsage = `,"stream":true,"stream_options":{"include_usage":true}`
 )
 
 // llama is a gateway in front of a llama.cpp server with a small real model.

@@ -164,7 +164,7 @@ func llamaStreamsInARow(l *llama) {
 }
 
 func llamaStreamUsage(l *llama) {
-	chunks, prompt, completion := l.usage(l.ask(`{"model":"m","prompt":"The capital of France is"` + greedy + withUsage + `}`))
+	chunks, prompt, completion := l.usage(l.ask(`{"model":"m","prompt":"The capital of France is"` + greedy + askingUsage + `}`))
 	if prompt != 6 || completion != 8 {
 		l.t.Errorf("usage of %d and %d tokens", prompt, completion)
 	}
@@ -177,7 +177,7 @@ func llamaStreamUsage(l *llama) {
 func llamaBatchStream(l *llama) {
 	l.mustSay(`{"model":"m","prompt":`+twoTexts+greedy+`,"stream":true}`, ofFrance, ofNumbers)
 	l.mustSay(`{"model":"m","prompt":`+twoTokens+greedy+`,"stream":true}`, ofFrance, ofNumbers)
-	_, prompt, completion := l.usage(l.ask(`{"model":"m","prompt":` + twoTexts + greedy + withUsage + `}`))
+	_, prompt, completion := l.usage(l.ask(`{"model":"m","prompt":` + twoTexts + greedy + askingUsage + `}`))
 	l.t.Logf("usage of two prompts, 6 and 7 tokens, and 8 tokens for each: %d and %d", prompt, completion)
 	if prompt < 6 || completion < 8 {
 		l.t.Errorf("usage of %d and %d tokens", prompt, completion)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -131,4 +132,14 @@ func (b *both) killAmidTraffic(victim, heir *realServer) {
 	if seen["begun after: 200 "+heir.name] == 0 {
 		b.t.Errorf("%s was asked for nothing", heir.name)
 	}
+}
+
+// port is the one that it listens on.
+func (s *realServer) port() int {
+	s.t.Helper()
+	port, err := strconv.Atoi(realAddress.FindStringSubmatch("listening on " + s.url)[2])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return port
 }

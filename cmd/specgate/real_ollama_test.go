@@ -59,8 +59,8 @@ func ollamaWays(b *both) {
 		"top_p 0 is 1":            {france + `,"max_tokens":8,"top_p":0,"seed":3,"temperature":2`, 200, "", ofFrance},
 		"a number in stop":        {france + `,"stop":[1]`, 400, "stop", ""},
 		"usage unasked":           {france + greedy + `,"stream":true`, 200, "data: [DONE]", `"usage"`},
-		"zeros before the last":   {france + greedy + withUsage, 200, `"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`, ""},
-		"the last has no choices": {france + greedy + withUsage, 200, `"choices":[],"model":"gemma3-270m","system_fingerprint":"fp_ollama","usage":{"prompt_tokens":6,"completion_tokens":8,"total_tokens":14}}`, ""},
+		"zeros before the last":   {france + greedy + askingUsage, 200, `"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`, ""},
+		"the last has no choices": {france + greedy + askingUsage, 200, `"choices":[],"model":"gemma3-270m","system_fingerprint":"fp_ollama","usage":{"prompt_tokens":6,"completion_tokens":8,"total_tokens":14}}`, ""},
 	} {
 		status, answer := b.direct(test.body)
 		if status != test.status || !strings.Contains(answer, test.has) || test.hasNot != "" && strings.Contains(answer, test.hasNot) {

@@ -1,4 +1,4 @@
-//go:build llamacpp || backends
+//go:build unix
 
 package main
 
@@ -65,14 +65,4 @@ func (s *realServer) address(said *logbook) string {
 func (s *realServer) kill() {
 	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // it may be gone
 	<-s.ended
-}
-
-// port is the one that it listens on.
-func (s *realServer) port() int {
-	s.t.Helper()
-	port, err := strconv.Atoi(realAddress.FindStringSubmatch("listening on " + s.url)[2])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return port
 }

@@ -140,7 +140,7 @@ func realRoutes(b *both) {
 // The caller's name is in every answer and every chunk, the backend's own in none.
 func realNames(b *both) {
 	for _, model := range []string{"one", "llama3.1:8b"} {
-		for _, stream := range []string{"", withUsage} {
+		for _, stream := range []string{"", askingUsage} {
 			got := b.complete(`{"model":"` + model + `",` + france + greedy + stream + `}`)
 			events := max(1, strings.Count(got.body, "data: {"))
 			if got.status != 200 || strings.Count(got.body, `"model":"`+model+`"`) != events || strings.Contains(got.body, "gemma3") {
@@ -236,7 +236,7 @@ func realBatch(b *both) {
 func realBatchStream(b *both) {
 	for _, model := range []string{"one", "llama3.1:8b"} {
 		b.mustSay(`{"model":"`+model+`",`+fourChoices+`,"stream":true}`, begun[0], begun[0], begun[1], begun[1])
-		chunks, prompt, completion := b.usage(b.ask(`{"model":"` + model + `",` + fourChoices + withUsage + `}`))
+		chunks, prompt, completion := b.usage(b.ask(`{"model":"` + model + `",` + fourChoices + askingUsage + `}`))
 		if prompt != 26 || completion != 32 {
 			b.t.Errorf("%s: usage of %d and %d tokens", model, prompt, completion)
 		}
@@ -248,7 +248,7 @@ func realBatchStream(b *both) {
 
 func realStreamUsage(b *both) {
 	for _, model := range []string{"one", "llama3.1:8b"} {
-		chunks, prompt, completion := b.usage(b.ask(`{"model":"` + model + `",` + france + greedy + withUsage + `}`))
+		chunks, prompt, completion := b.usage(b.ask(`{"model":"` + model + `",` + france + greedy + askingUsage + `}`))
 		if c := b.join(chunks)[0]; prompt != 6 || completion != 8 || c.text != ofFrance || c.reason != "length" {
 			b.t.Errorf("%s: %+v of %d and %d tokens", model, c, prompt, completion)
 		}

@@ -63,7 +63,7 @@ const toVLLM = `{"model":"llama3.1:8b",`
 
 func vllmRoutes(b *both) {
 	for model, upstream := range map[string]string{"one": "llamacpp", "llama3.1:8b": "vllm", "tiny": "vllm"} {
-		for _, stream := range []string{"", withUsage} {
+		for _, stream := range []string{"", askingUsage} {
 			got := b.complete(`{"model":"` + model + `",` + france + greedy + stream + `}`)
 			events := max(1, strings.Count(got.body, "data: {"))
 			if got.status != 200 || from(got) != upstream || strings.Count(got.body, `"model":"`+model+`"`) != events {
@@ -162,7 +162,7 @@ func vllmScoring(b *both) {
 }
 
 func vllmUsage(b *both) {
-	chunks, prompt, completion := b.usage(b.ask(toVLLM + `"prompt":["Hi","One"],"max_tokens":4,"ignore_eos":true` + withUsage + `}`))
+	chunks, prompt, completion := b.usage(b.ask(toVLLM + `"prompt":["Hi","One"],"max_tokens":4,"ignore_eos":true` + askingUsage + `}`))
 	if prompt != 5 || completion != 8 || len(b.join(chunks)) != 2 {
 		b.t.Errorf("%d and %d tokens of %+v", prompt, completion, chunks)
 	}
