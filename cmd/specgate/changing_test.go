@@ -33,18 +33,24 @@ type changing struct {
 // the settings have some. $dir in either is its folder.
 func startChanging(t *testing.T, settings string, env ...string) *changing {
 	t.Helper()
+	return startChangingBy(t, func(*exec.Cmd) {}, settings, env...)
+}
+
+// startChangingBy starts it as by says.
+func startChangingBy(t *testing.T, by func(*exec.Cmd), settings string, env ...string) *changing {
+	t.Helper()
 	g := &changing{dir: t.TempDir(), exit: make(chan error, 1)}
 	g.file = filepath.Join(g.dir, "specgate.yaml")
 	g.running = &running{t: t, log: newLogbook()}
 	g.set(settings)
-	g.launch(settings, env)
+	g.launch(settings, env, by)
 	line := g.log.await(t, "msg=listening")
 	found := regexp.MustCompile(`address=(\S+) operations=(\S+)`).FindStringSubmatch(line)
 	g.front, g.ops = "http://"+found[1], "http://"+found[2]
 	return g
 }
 
-func (g *changing) launch(settings string, env []string) {
+func (g *changing) launch(settings string, env []string, by func(*exec.Cmd)) {
 	g.t.Helper()
 	g.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}, Timeout: 2 * bounded}
 	g.client.Transport = record.Transport(g.client.Transport, gen.Spec)
@@ -57,6 +63,7 @@ func (g *changing) launch(settings string, env []string) {
 		g.cmd.Env = append(g.cmd.Env, strings.ReplaceAll(e, "$dir", g.dir))
 	}
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
+	by(g.cmd)
 	if err := g.cmd.Start(); err != nil {
 		g.t.Fatal(err)
 	}

@@ -22,10 +22,11 @@ const look = time.Second
 
 // reloader has a gateway follow its settings. It belongs to one goroutine.
 type reloader struct {
-	gateway *gateway
-	log     *telemetry.Log
-	load    func() (config.Config, error)
-	signals <-chan os.Signal
+	gateway  *gateway
+	log      *telemetry.Log
+	load     func() (config.Config, error)
+	signals  <-chan os.Signal
+	attended bool // from a terminal
 
 	cfg  config.Config  // in force
 	made []config.Token // the one that was made at the start, if any
@@ -43,19 +44,25 @@ func (r *reloader) began(cfg config.Config, token string) {
 }
 
 // follow has g follow its settings while it serves.
-func (r *reloader) follow(ctx context.Context, g *gateway, serve func() error) error {
-	r.gateway = g
+func (r *reloader) follow(ctx context.Context, g *gateway, serve func(ctx context.Context) error) error {
+	r.gateway, r.attended = g, hasTerminal()
 	ctx, end := context.WithCancel(ctx)
+	defer end()
 	var running sync.WaitGroup
-	running.Go(func() { r.run(ctx) })
-	err := serve()
+	running.Go(func() {
+		if hungUp := r.run(ctx); hungUp {
+			end()
+		}
+	})
+	err := serve(ctx)
 	end()
 	running.Wait()
 	return err
 }
 
-// run reads the settings again at each signal, and when they change, until ctx ends.
-func (r *reloader) run(ctx context.Context) {
+// run reads the settings again at each signal, and when they change, until ctx ends. It reports whether that was the
+// signal of a terminal that is gone, which nobody means as a wish to read them.
+func (r *reloader) run(ctx context.Context) (hungUp bool) {
 	var ticks <-chan time.Time
 	if r.cfg.Reload.Watch {
 		ticker := time.NewTicker(look)
@@ -65,8 +72,11 @@ func (r *reloader) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-r.signals:
+			if r.attended && !hasTerminal() {
+				return true
+			}
 			if ctx.Err() == nil { // a gateway that ends is to end with what it has
 				r.reload(ctx)
 			}
@@ -231,4 +241,14 @@ func (r *reloader) notice(ctx context.Context, notices []string) {
 			r.gateway.logger.WarnContext(ctx, n)
 		}
 	}
+}
+
+// hasTerminal reports whether the process has a terminal that controls it.
+func hasTerminal() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	_ = tty.Close()
+	return true
 }

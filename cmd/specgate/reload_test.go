@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -440,7 +441,7 @@ func TestReloadBeforeItIsReady(t *testing.T) {
 	if err := syscall.Mkfifo(g.file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.launch("", nil)
+	g.launch("", nil, func(*exec.Cmd) {})
 	pipe, err := os.OpenFile(g.file, os.O_WRONLY, 0) // waits until it is read
 	if err != nil {
 		t.Fatal(err)

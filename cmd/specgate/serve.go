@@ -30,7 +30,7 @@ finish, for at most shutdown.delay and shutdown.drain; a second one ends the pro
 at once, with exit code 1.
 
 SIGHUP reads the settings again, as does a change of their file; docs/reload.md says
-what comes of it.
+what comes of it. Where the terminal is closed, it is a first signal to end.
 
 Settings come from flags, the environment and the file, in that order; docs/config.md
 describes them. OPENAI_BASE_URL is enough to begin with; without a backend, a small
@@ -92,7 +92,7 @@ func serve(ctx context.Context, r *reloader, term terminal) (err error) {
 			return errors.Join(fmt.Errorf("print the token: %w", err), closeAll(front, back))
 		}
 	}
-	return r.follow(ctx, g, func() error { return g.Serve(ctx, front, back) })
+	return r.follow(ctx, g, func(ctx context.Context) error { return g.Serve(ctx, front, back) })
 }
 
 // inFrontOf says what answers, without the secrets that may stand in a URL.
