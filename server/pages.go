@@ -49,7 +49,7 @@ func (s *Server) healthy(c echo.Context) error { return c.JSON(http.StatusOK, st
 // no part in it: with every instance unready, nobody could be told what is wrong. Operators are told of them.
 func (s *Server) ready(c echo.Context) error {
 	told := status{Status: "ok"}
-	if s.options.Parts != nil && c.Request().Context().Value(toOperators{}) != nil {
+	if is, _ := c.Request().Context().Value(toOperatorsKey{}).(toOperators); s.options.Parts != nil && bool(is) {
 		told.Parts = s.options.Parts()
 	}
 	if s.draining.Load() {
