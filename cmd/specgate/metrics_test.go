@@ -115,13 +115,15 @@ func kinds(t *testing.T) map[string]string {
 	if _, err := m.CountLookUps(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := m.WatchReloads(func() int { return 1 }); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range all.collectors {
-		found := described.FindStringSubmatch(describe(c).String())
 		switch c.(type) {
 		case *prometheus.CounterVec:
-			types[found[1]] = "counter"
+			types[nameOfVector(c)] = "counter"
 		case *prometheus.HistogramVec:
-			types[found[1]] = "histogram"
+			types[nameOfVector(c)] = "histogram"
 		}
 	}
 	maps.DeleteFunc(types, func(name, _ string) bool {
@@ -130,10 +132,11 @@ func kinds(t *testing.T) map[string]string {
 	return types
 }
 
-func describe(c prometheus.Collector) *prometheus.Desc {
+// nameOfVector is the name of a collector of one family.
+func nameOfVector(c prometheus.Collector) string {
 	all := make(chan *prometheus.Desc, 1)
 	c.Describe(all)
-	return <-all
+	return described.FindStringSubmatch((<-all).String())[1]
 }
 
 // row is a family in docs/metrics.md: its name, its type, its labels.
