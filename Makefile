@@ -181,7 +181,7 @@ test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all 
 scorecards: ## Hold real servers to the contract, bare and behind the gateway, and write what comes into docs/conformance.md
 	.ci/scorecards
 
-.PHONY: test-deploy lint-chart golden image release-check release licences licences-npm security
+.PHONY: test-deploy lint-chart golden image release-check release licences security
 test-deploy: build lint-chart ## Run the container's tree, and hold chart, compose file and unit to what they say (needs root)
 	cd deploy/check && $(GO) mod tidy -diff && $(GO) vet ./... && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 ./...
 	.ci/hadolint deploy/container/Dockerfile
@@ -221,13 +221,7 @@ $(BIN)/cyclonedx-gomod: deploy/check/go.mod
 licences: $(BIN)/licences ## Write docs/licences.*, and fail where what is in the binary has a licence that is not allowed
 	@$< docs ./cmd/specgate
 
-licences-npm: $(BIN)/licences ## Look what is in the Swagger UI that is linked, and under which licences (needs npm)
-	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cp internal/licences/npm/package*.json "$$dir" && \
-	  npm ci --prefix "$$dir" --silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps && \
-	  $< -swagger-ui "$$dir/node_modules" internal/licences/swaggerui.json
-	$(MAKE) licences
-
-$(BIN)/licences: $(wildcard internal/licences/* internal/licences/npm/*)
+$(BIN)/licences: $(wildcard internal/licences/*)
 	cd internal/licences && $(GO) build -o $(abspath $@) .
 
 security: licences ## Look for known weaknesses in what the binary calls (asks vuln.go.dev)

@@ -68,6 +68,9 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	if route == routeCompletions && c.Request().Method == http.MethodPost {
 		s.options.Metrics.Completion(call, took)
 	}
+	if call.Reason != "" {
+		s.options.Metrics.Unavailable(call.Reason)
+	}
 	s.endTrace(c, call)
 	level := slog.LevelInfo
 	if isPage(route) {
@@ -92,9 +95,18 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.Int("attempts", call.Attempts),
 		slog.String("trace_id", call.TraceID),
 		faultOf(call),
+		reasonOf(call),
 	)
 	_ = s.options.Logger.Handler().Handle(ctx, line) // a log that cannot be written has nobody to tell
 	return status
+}
+
+// reasonOf is what the log says of an unavailable gateway; nothing, which no line holds, of others.
+func reasonOf(call *completion.Call) slog.Attr {
+	if call.Reason == "" {
+		return slog.Attr{}
+	}
+	return slog.String("reason", call.Reason)
 }
 
 func nameOf(p completion.Principal) string {

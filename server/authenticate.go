@@ -57,16 +57,12 @@ func (s *Server) notAuthenticated(err error) error {
 	}
 }
 
-// silence is how long the log says nothing more of why keys cannot be checked: whoever asks needs no key for it.
-const silence = 10 * time.Second
-
-// seldom is a cause for the log, or nil where that had one a moment ago.
+// seldom is a cause for the log, or nil where that had one a moment ago: whoever asks needs no key for it.
 func (s *Server) seldom(cause error) error {
-	now, last := time.Now().UnixNano(), s.told.Load()
-	if now-last < int64(silence) || !s.told.CompareAndSwap(last, now) {
-		return nil
+	if s.told.now(time.Now()) {
+		return cause
 	}
-	return cause
+	return nil
 }
 
 // bearer reads the token of the Authorization header, its scheme in any letter case. Of two headers

@@ -99,6 +99,8 @@ type uncounted struct{}
 func (uncounted) Request(string, int, string)                {}
 func (uncounted) Completion(*completion.Call, time.Duration) {}
 func (uncounted) Invalid(string, string)                     {}
+func (uncounted) Unavailable(string)                         {}
+func (uncounted) Stranger(string)                            {}
 
 // relay sends a body on and reads the answer, by net/http, but for the network.
 func relay(ctx context.Context, body []byte) ([]byte, error) {

@@ -25,7 +25,7 @@ func (s *Server) renderError(err error, c echo.Context) {
 	e, detail := s.describe(err, c)
 	s.countInvalid(err)
 	call := completion.CallOf(c.Request().Context())
-	call.Failed, call.ErrorCode = true, s.loggable(e.Code)
+	call.Failed, call.ErrorCode, call.Reason = true, s.loggable(e.Code), e.Reason
 	s.logCause(c, e)
 	if c.Response().Committed || e.Status == apierror.StatusClientClosed {
 		return

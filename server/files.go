@@ -15,20 +15,17 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// pageFiles are the pages for people: docs, which shows the contract by Swagger UI, and the playground. They
+// pageFiles are the pages for people: docs, which shows the contract, and the playground. They
 // are no templates of html/template: reached by any code, that has the linker keep every exported method of
 // every library, a quarter of the binary.
 //
 //go:embed docs playground
 var pageFiles embed.FS
 
-// What a page may do. Nothing of either comes from anywhere else, and neither can be put into another's frame.
-const (
-	policyPlayground = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-	policyDocs = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+// policy is what a page may do. Nothing comes from anywhere else, it cannot be put into another's frame, and no text
+// becomes HTML.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // mediaTypes are those of the files; what the machine has for them is not asked.
 var mediaTypes = map[string]string{
@@ -40,7 +37,7 @@ var mediaTypes = map[string]string{
 
 // addFiles serves a folder of pageFiles at the path of its name, with its index.html for the path itself.
 // $title in that stands for the contract's.
-func (s *Server) addFiles(folder, policy, title string) error {
+func (s *Server) addFiles(folder, title string) error {
 	return fs.WalkDir(pageFiles, folder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -50,10 +47,10 @@ func (s *Server) addFiles(folder, policy, title string) error {
 			return err
 		}
 		if path.Base(name) != "index.html" {
-			s.addPage("/"+name, guarded(policy, fileOf(name, body)))
+			s.addPage("/"+name, guarded(fileOf(name, body)))
 			return nil
 		}
-		index := guarded(policy, fileOf(name, bytes.ReplaceAll(body, []byte("$title"), []byte(html.EscapeString(title)))))
+		index := guarded(fileOf(name, bytes.ReplaceAll(body, []byte("$title"), []byte(html.EscapeString(title)))))
 		s.addPage("/"+folder, index)
 		s.addPage("/"+folder+"/", index)
 		return nil
@@ -81,7 +78,7 @@ func fileOf(name string, body []byte) echo.HandlerFunc {
 }
 
 // guarded keeps a page to itself: what it loads, who frames it, who opened it, what links tell of it.
-func guarded(policy string, page echo.HandlerFunc) echo.HandlerFunc {
+func guarded(page echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("Content-Security-Policy", policy)

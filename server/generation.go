@@ -11,12 +11,13 @@ import (
 // shared is what the servers of one gateway have together: what is counted over all requests, whichever options they
 // began with, and which options new ones begin with.
 type shared struct {
-	current  atomic.Pointer[Server]
-	flight   inflight
-	draining atomic.Bool
-	told     atomic.Int64    // when the log had last why keys cannot be checked; nanoseconds since 1970
-	base     context.Context // of every request; its cause says why the server ended them
-	cancel   context.CancelCauseFunc
+	current   atomic.Pointer[Server]
+	flight    inflight
+	draining  atomic.Bool
+	told      seldom          // when the log had last why keys cannot be checked
+	strangers seldom          // when it had last that one was at the operations listener
+	base      context.Context // of every request; its cause says why the server ended them
+	cancel    context.CancelCauseFunc
 }
 
 func newShared() *shared {

@@ -86,10 +86,16 @@ func traceID(traceparent string) (id string, sampled bool) {
 			return "", false
 		}
 	}
-	if strings.Trim(id, "0") == "" || traceparent[:2] == "ff" {
+	if strings.Trim(id, "0") == "" || traceparent[:2] == "ff" || !mayFollow(traceparent[:2], traceparent[length:]) {
 		return "", false
 	}
 	return id, strings.Contains("13579bdf", traceparent[length-1:length])
+}
+
+// mayFollow reports whether a trace context of a version may have something behind its flags: 00 nothing, a later one
+// what is set off by a dash.
+func mayFollow(version, rest string) bool {
+	return rest == "" || version != "00" && rest[0] == '-'
 }
 
 func sane(id string) bool {

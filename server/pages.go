@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
-	"github.com/swaggest/swgui/v5/static"
-	"github.com/vearutop/statigz"
 )
 
 // The pages beside the contract's routes. They need no token.
@@ -36,45 +34,7 @@ func (s *Server) addPages() error {
 	s.addPage(pageReady, s.ready)
 	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
 	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", asJSON) })
-	swagger := orNotFound(http.StripPrefix(pageDocs+"/", statigz.FileServer(static.FS)))
-	s.addPage(pageDocs+"/*", guarded(policyDocs, swagger))
-	return errors.Join(
-		s.addFiles("docs", policyDocs, title),
-		s.addFiles("playground", policyPlayground, title),
-	)
-}
-
-// orNotFound serves pages that answer for themselves, but for those that they do not have.
-func orNotFound(pages http.Handler) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		w := &missing{ResponseWriter: c.Response()}
-		pages.ServeHTTP(w, c.Request())
-		if w.missed {
-			return echo.ErrNotFound
-		}
-		return nil
-	}
-}
-
-// missing holds a 404 back.
-type missing struct {
-	http.ResponseWriter
-	missed bool
-}
-
-func (m *missing) WriteHeader(status int) {
-	if m.missed = status == http.StatusNotFound; m.missed {
-		m.Header().Del("Content-Type") // of what is held back
-		return
-	}
-	m.ResponseWriter.WriteHeader(status)
-}
-
-func (m *missing) Write(p []byte) (int, error) {
-	if m.missed {
-		return len(p), nil
-	}
-	return m.ResponseWriter.Write(p)
+	return errors.Join(s.addFiles("docs", title), s.addFiles("playground", title))
 }
 
 type status struct {
@@ -89,7 +49,7 @@ func (s *Server) healthy(c echo.Context) error { return c.JSON(http.StatusOK, st
 // no part in it: with every instance unready, nobody could be told what is wrong. Operators are told of them.
 func (s *Server) ready(c echo.Context) error {
 	told := status{Status: "ok"}
-	if s.options.Parts != nil && c.Request().Context().Value(toOperators{}) != nil {
+	if is, _ := c.Request().Context().Value(toOperatorsKey{}).(toOperators); s.options.Parts != nil && bool(is) {
 		told.Parts = s.options.Parts()
 	}
 	if s.draining.Load() {

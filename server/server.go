@@ -35,6 +35,10 @@ type Metrics interface {
 	// Invalid counts one thing that was wrong with a request: a field of the contract, body for the whole of it,
 	// or other for what the contract does not have; and which of the contract's types of errors it is.
 	Invalid(field, kind string)
+	// Unavailable counts one request that was answered 503 for one of apierror.Reasons.
+	Unavailable(reason string)
+	// Stranger counts one request that the operations listener refused, for one of Strangers.
+	Stranger(reason string)
 }
 
 // Limits bounds what callers may cost. None may be zero.

@@ -78,6 +78,9 @@ func (c *counts) Invalid(field, kind string) {
 	c.seen[field+" "+kind]++
 }
 
+func (c *counts) Unavailable(string) {}
+func (c *counts) Stranger(string)    {}
+
 // lines is a log that can be read while it is written.
 type lines struct {
 	mu  sync.Mutex
@@ -222,6 +225,9 @@ func TestTraceID(t *testing.T) {
 	const id = "0af7651916cd43dd8448eb211c80319c"
 	for header, want := range map[string]string{
 		"00-" + id + "-b7ad6b7169203331-01":                      id,
+		"00-" + id + "-b7ad6b7169203331-01-later":                "",
+		"00-" + id + "-b7ad6b7169203331-01x":                     "",
+		"cc-" + id + "-b7ad6b7169203331-01x":                     "",
 		"cc-" + id + "-b7ad6b7169203331-01-later":                id,
 		"ff-" + id + "-b7ad6b7169203331-01":                      "",
 		"00-" + strings.Repeat("0", 32) + "-b7ad6b7169203331-01": "",

@@ -60,6 +60,29 @@ test('what is shown is what is sent, and only what is set', async () => {
   await it.close();
 });
 
+test('an empty text and null can be sent', async () => {
+  const it = await open();
+  await it.openGroups();
+  const press = (name) => it.page.getByLabel(`Send ${name}`, { exact: true }).click();
+  await it.field('suffix').fill('typed before');
+  await press('suffix as an empty text');
+  assert.ok(await it.field('suffix').isDisabled());
+  await press('stream_options as null');
+  assert.ok(await it.field('include_usage').isDisabled());
+  const plain = { model: 'specgate-1', prompt: 'Once upon a time' };
+  assert.deepEqual(await it.body(), { ...plain, suffix: '', stream_options: null });
+  await it.accessible('constants');
+  await press('suffix as null');
+  assert.equal(await it.page.getByLabel('Send suffix as an empty text').getAttribute('aria-pressed'), 'false', 'one at a time');
+  assert.deepEqual(await it.body(), { ...plain, suffix: null, stream_options: null });
+  assert.equal(await it.send('Stream'), 'Done.');
+  await press('suffix as null');
+  await press('stream_options as null');
+  assert.deepEqual(await it.body(), { ...plain, suffix: 'typed before', stream_options: { include_usage: true }, stream: true });
+  assert.equal(await it.page.getByLabel('Send OpenAI-Project as an empty text').count(), 0);
+  await it.close();
+});
+
 test('the curl works in a shell, and does not hold the token', async () => {
   const it = await open();
   await it.field('Prompt').fill(hostile);

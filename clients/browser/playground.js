@@ -89,7 +89,7 @@ export class Playground {
 // violations are what axe finds that is serious or critical, in words.
 export async function violations(page) {
   await page.evaluate(axe);
-  const { violations: found } = await page.evaluate(() => globalThis.axe.run());
+  const { violations: found } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ['violations'] }));
   return found.filter(({ impact }) => ['serious', 'critical'].includes(impact))
     .map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')} (${nodes.length})`);
 }

@@ -114,6 +114,7 @@ func TestTooManyAtOneTime(t *testing.T) {
 	})
 	g.open()
 	got := g.complete(plainBody)
+	g.mustCount(unavailable("overloaded"), "1")
 	if e := tell(t, got); e.Status != 503 || e.Type != "server_error" || e.Code != "unavailable" || e.RetryAfter == "" {
 		t.Errorf("got %+v", e)
 	}

@@ -18,6 +18,11 @@ import (
 
 const twoTargets = "models: {m: {targets: [{upstream: a}, {upstream: b, priority: 2}]}}\n"
 
+// unavailable is the metric of answers of 503 for a reason.
+func unavailable(reason string) string {
+	return fmt.Sprintf("specgate_unavailable_total{reason=%q}", reason)
+}
+
 // refusedWithAWait fails the test where an answer is not the 503 of the gateway's own.
 func refusedWithAWait(t *testing.T, got answer) {
 	t.Helper()
@@ -38,6 +43,8 @@ func TestCircuitOpens(t *testing.T) {
 	g.mustCount(`specgate_upstream_circuit_state{upstream="a"}`, "2")
 	got := g.complete(plainBody)
 	refusedWithAWait(t, got)
+	g.mustCount(unavailable("circuit_open"), "1")
+	g.log.await(t, `"code":"unavailable"`, `"reason":"circuit_open"`)
 	if got.header.Get("Retry-After") != "3600" || from(got) != "" {
 		t.Errorf("Retry-After %s from %q", got.header.Get("Retry-After"), from(got))
 	}
@@ -227,6 +234,7 @@ func TestPlacesAndTheQueue(t *testing.T) {
 	g.eventually(`specgate_upstream_queued{upstream="a"}`, "1")
 	g.mustCount(`specgate_upstream_inflight{upstream="a"}`, "1")
 	refusedWithAWait(t, g.complete(plainBody))
+	g.mustCount(unavailable("busy"), "1")
 	if calls(a) != 1 {
 		t.Errorf("%d calls", calls(a))
 	}

@@ -38,6 +38,7 @@ func TestStoreAway(t *testing.T) {
 	for range 5 {
 		g.mustGet(503, "unavailable", unused.Token)
 	}
+	g.mustCount(unavailable("store_away"), "6")
 	if n := strings.Count(g.log.String(), `"msg":"request failed"`); n != 1 {
 		t.Errorf("the log says %d times why keys cannot be checked", n)
 	}

@@ -244,6 +244,7 @@ func TestRedisIsAway(t *testing.T) {
 			}
 			g.log.await(t, `"msg":"Redis is away, which counts limits"`, `"on_failure":"`+failure+`"`)
 			g.mustCount("specgate_limits_away", "1")
+			g.mustCount(unavailable("limits_away"), map[string]string{"open": "0", "closed": "3"}[failure])
 			if all := g.log.String(); strings.Contains(all, "hidden") || strings.Count(all, "Redis is away") != 1 {
 				t.Errorf("logged:\n%s", all)
 			}

@@ -13,17 +13,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/guard"
 	"github.com/specgate/specgate/internal/routing"
 	"github.com/specgate/specgate/internal/telemetry"
+	"github.com/specgate/specgate/server"
 )
 
 // described is what a description prints of itself: its name, its constant labels and its variable ones.
 var described = regexp.MustCompile(`fqName: "([^"]+)".*constLabels: \{([^}]*)\}, variableLabels: \{([^}]*)\}`)
 
-// ours are the families of ours in a gateway with all that it can have, each with its labels.
-func ours(t *testing.T) map[string]string {
+// everything is a gateway with all that it can have, and its settings.
+func everything(t *testing.T) (*gateway, config.Config) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "specgate.yaml")
@@ -46,7 +48,14 @@ health: {interval: 0s}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.free()
+	t.Cleanup(g.free)
+	return g, cfg
+}
+
+// ours are the families of ours, each with its labels.
+func ours(t *testing.T) map[string]string {
+	t.Helper()
+	g, _ := everything(t)
 	all := make(chan *prometheus.Desc, 1000)
 	g.registry.Describe(all)
 	close(all)
@@ -74,30 +83,89 @@ func labelsOf(constant, variable string) []string {
 	return labels
 }
 
-// row is a family in docs/metrics.md: its name, its type, its labels.
-var row = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [a-z]+ \\|([^|]*)\\|")
+// registered keeps what is registered, to be asked for its type.
+type registered struct {
+	prometheus.Registerer
+	collectors []prometheus.Collector
+}
 
-// docs/metrics.md has every family that a gateway can register, and no other, with its labels.
+func (r *registered) Register(c prometheus.Collector) error {
+	r.collectors = append(r.collectors, c)
+	return nil
+}
+
+// kinds are the types of the families of ours. A vector in which nothing was counted gathers as nothing: those are
+// told by what they are made of.
+func kinds(t *testing.T) map[string]string {
+	t.Helper()
+	g, cfg := everything(t)
+	families, err := g.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]string{}
+	for _, f := range families {
+		types[f.GetName()] = strings.ToLower(f.GetType().String())
+	}
+	all := &registered{}
+	m, err := newMetrics(all, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.CountLookUps(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.WatchReloads(func() int { return 1 }); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all.collectors {
+		switch c.(type) {
+		case *prometheus.CounterVec:
+			types[nameOfVector(c)] = "counter"
+		case *prometheus.HistogramVec:
+			types[nameOfVector(c)] = "histogram"
+		}
+	}
+	maps.DeleteFunc(types, func(name, _ string) bool {
+		return !strings.HasPrefix(name, "specgate_") && !strings.HasPrefix(name, "gen_ai_")
+	})
+	return types
+}
+
+// nameOfVector is the name of a collector of one family.
+func nameOfVector(c prometheus.Collector) string {
+	all := make(chan *prometheus.Desc, 1)
+	c.Describe(all)
+	return described.FindStringSubmatch((<-all).String())[1]
+}
+
+// row is a family in docs/metrics.md: its name, its type, its labels.
+var row = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([a-z]+) \\|([^|]*)\\|")
+
+// docs/metrics.md has every family that a gateway can register, and no other, with its type and its labels.
 func TestMetricsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, value := range slices.Concat(guard.Outcomes(), guard.Verdicts(), routing.Retries(), telemetry.ReloadResults()) {
+	for _, value := range slices.Concat(guard.Outcomes(), guard.Verdicts(), routing.Retries(), apierror.Reasons(), server.Strangers(), telemetry.ReloadResults()) {
 		if !strings.Contains(string(text), "`"+value+"`") {
 			t.Errorf("the value %s is not there", value)
 		}
 	}
-	documented := map[string]string{}
+	documented, types := map[string]string{}, map[string]string{}
 	for _, found := range row.FindAllStringSubmatch(string(text), -1) {
-		labels := strings.Split(strings.NewReplacer("`", "", " ", "").Replace(found[2]), ",")
+		labels := strings.Split(strings.NewReplacer("`", "", " ", "").Replace(found[3]), ",")
 		slices.Sort(labels)
-		documented[found[1]] = strings.Join(labels, ", ")
+		documented[found[1]], types[found[1]] = strings.Join(labels, ", "), found[2]
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(ours(t))), slices.Sorted(maps.Keys(documented))); diff != "" {
 		t.Fatalf("families (-registered +documented)\n%s", diff)
 	}
 	if diff := cmp.Diff(ours(t), documented); diff != "" {
 		t.Errorf("labels (-registered +documented)\n%s", diff)
+	}
+	if diff := cmp.Diff(kinds(t), types); diff != "" {
+		t.Errorf("types (-registered +documented)\n%s", diff)
 	}
 }

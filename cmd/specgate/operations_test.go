@@ -19,26 +19,68 @@ func (g *running) operate(path string, header ...string) answer {
 	return g.do(req)
 }
 
-// Health checks are for everybody; metrics and profiles for those who have the token. Callers' tokens are none.
+// Health checks are for everybody; metrics, profiles and parts for those who have the token. Callers' tokens are none.
 func TestOperationsToken(t *testing.T) {
 	t.Parallel()
-	g := startWith(t, "ops: {token: ops-secret, pprof: true}\n", fakebackend.JSON(200, answered))
+	const token = "the-token-of-operators"
+	g := startWith(t, "ops: {token: "+token+", pprof: true}\n", fakebackend.JSON(200, answered))
 	for path, want := range map[string]int{
 		"/healthz": 200, "/readyz": 200, "/metrics": 401, "/debug/pprof/": 401, "/debug/pprof/heap": 401, "/nowhere": 401,
 	} {
-		for _, header := range [][]string{nil, {"Authorization: Bearer " + testToken}, {"Authorization: Bearer ops-secretx"}, {"Authorization: Basic ops-secret"}} {
-			if got := g.operate(path, header...); got.status != want {
+		for _, header := range [][]string{nil, {"Authorization: Bearer " + testToken}, {"Authorization: Bearer " + token + "x"}, {"Authorization: Basic " + token}} {
+			got := g.operate(path, header...)
+			if got.status != want {
 				t.Errorf("%s with %q: %d", path, header, got.status)
+			}
+			if got.status == 200 && got.body != `{"status":"ok"}`+"\n" {
+				t.Errorf("%s with %q tells %s", path, header, got.body)
 			}
 		}
 	}
 	for path, want := range map[string]int{"/metrics": 200, "/debug/pprof/": 200, "/debug/pprof/heap": 200, "/nowhere": 404} {
-		if got := g.operate(path, "Authorization: Bearer ops-secret"); got.status != want {
+		if got := g.operate(path, "Authorization: Bearer "+token); got.status != want {
 			t.Errorf("%s: %d", path, got.status)
 		}
 	}
-	if got := g.send("GET", "/debug/pprof/", "", "Authorization: Bearer ops-secret"); got.status != 404 {
+	if got := g.operate("/readyz", "Authorization: Bearer "+token); !strings.Contains(got.body, `"upstreams":{"default":"ok"}`) {
+		t.Errorf("operators are told %s", got.body)
+	}
+	if got := g.send("GET", "/debug/pprof/", "", "Authorization: Bearer "+token); got.status != 404 {
 		t.Errorf("profiles for callers: %d", got.status)
+	}
+	if told := g.operate("/metrics", "Authorization: Bearer "+token).body; !strings.Contains(told, `specgate_operations_refused_total{reason="token"} 16`) {
+		t.Errorf("not counted:\n%s", told)
+	}
+	if n := strings.Count(g.log.String(), `"msg":"request for operations refused","reason":"token","from":"127.0.0.1:`); n != 1 {
+		t.Errorf("%d lines of 16 refusals", n)
+	}
+}
+
+// A name that anybody can have lead to this machine opens nothing on loopback, but where there is a token.
+func TestOperationsByName(t *testing.T) {
+	t.Parallel()
+	const token = "the-token-of-operators"
+	for settings, hosts := range map[string]map[string]int{
+		"":                              {"evil.example": 403, "evil.example:8421": 403, "127.0.0.1.evil.example": 403, "localhost": 200, "LOCALHOST:1": 200, "127.0.0.1:1": 200, "[::1]:1": 200, "[::1]": 200},
+		"ops: {token: " + token + "}\n": {"evil.example": 200},
+	} {
+		g := startWith(t, settings, fakebackend.JSON(200, answered))
+		for host, want := range hosts {
+			ask := func(path string) answer {
+				req := g.request(t.Context(), "GET", path, nil, "Authorization: Bearer "+token)
+				req.URL.Host, req.Host = strings.TrimPrefix(g.ops, "http://"), host
+				return g.do(req)
+			}
+			if got := ask("/metrics"); got.status != want {
+				t.Errorf("%q: %s: %d", settings, host, got.status)
+			}
+			if got := ask("/readyz"); got.status != 200 || strings.Contains(got.body, "upstreams") != (want == 200) {
+				t.Errorf("%q: %s: %d %s", settings, host, got.status, got.body)
+			}
+		}
+		if want := `specgate_operations_refused_total{reason="host"}`; settings == "" {
+			g.mustCount(want, "3")
+		}
 	}
 }
 

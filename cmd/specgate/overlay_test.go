@@ -52,8 +52,8 @@ func (g *running) mustServe(place string, want any) {
 			g.t.Errorf("%s: %s (-want +got)\n%s", path, place, diff)
 		}
 	}
-	if page := g.page("/docs/docs.js"); !strings.Contains(page, "/openapi.json") {
-		g.t.Errorf("/docs shows another document: %s", abridged(page))
+	if page := g.page("/playground/spec.js"); !strings.Contains(page, "/openapi.json") {
+		g.t.Errorf("the pages show another document: %s", abridged(page))
 	}
 }
 

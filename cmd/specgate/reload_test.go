@@ -236,7 +236,7 @@ func TestReloadTakesSecretsFromFiles(t *testing.T) {
 	}
 	secret("token", "sg-one\n")
 	secret("key", "sk-one")
-	g := startChanging(t, "upstreams: {a: {base_url: '"+b.URL+"/v1', api_key: '${GPU}'}}\nops: {token: ops}\n", "SPECGATE_API_KEY_FILE="+dir+"/token", "GPU_FILE="+dir+"/key")
+	g := startChanging(t, "upstreams: {a: {base_url: '"+b.URL+"/v1', api_key: '${GPU}'}}\nops: {token: ops-0123456789abcdef}\n", "SPECGATE_API_KEY_FILE="+dir+"/token", "GPU_FILE="+dir+"/key")
 	if got := g.ask("m", "sg-one"); got != 200 {
 		t.Fatalf("%d", got)
 	}
@@ -390,11 +390,12 @@ func TestReloadKeepsUpstreams(t *testing.T) {
 // Log, limits and the token of operators hold at once.
 func TestReloadOfTheRest(t *testing.T) {
 	t.Parallel()
-	g := startChanging(t, "ops: {token: first}\n")
-	g.change("ops: {token: second}\nlog: {format: json, level: debug}\nlimits: {body: 20}\n")
-	for token, want := range map[string]int{"first": 401, "second": 200} {
+	const first, second = "the-first-of-the-tokens", "the-second-of-the-tokens"
+	g := startChanging(t, "ops: {token: "+first+"}\n")
+	g.change("ops: {token: " + second + "}\nlog: {format: json, level: debug}\nlimits: {body: 20}\n")
+	for token, want := range map[string]int{first: 401, second: 200} {
 		if got := g.operate("/metrics", "Authorization: Bearer "+token); got.status != want {
-			t.Errorf("the %s token: %d", token, got.status)
+			t.Errorf("%s: %d", token, got.status)
 		}
 	}
 	if got := g.ask("specgate-1", testToken); got != http.StatusRequestEntityTooLarge {

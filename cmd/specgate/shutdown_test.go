@@ -40,6 +40,7 @@ func TestShutdownCancelsAPlainRequest(t *testing.T) {
 	if e := got.error(t); got.status != 503 || orNull(e.Code) != "unavailable" || e.Type != "server_error" || got.header.Get("Retry-After") == "" {
 		t.Errorf("got %d %v %s", got.status, got.header, got.body)
 	}
+	g.log.await(t, `"msg":"request"`, `"reason":"shutting_down"`)
 }
 
 func TestShutdownLetsAStreamFinish(t *testing.T) {

@@ -26,7 +26,8 @@ const StatusClientClosed = 499
 // Error is a failure as its caller is told of it. Message goes to the caller, Cause to the log; an
 // empty Param or Code is sent as null. Header holds what goes with the answer beside the body
 // (Retry-After, WWW-Authenticate, x-should-retry); it may be nil and is never changed once set.
-// Fate and Quoted are for the gateway: whether a backend may have had the request, and whose words these are.
+// Reason, Fate and Quoted are for the gateway: why it answers 503 itself, whether a backend may have had the request, and
+// whose words these are.
 type Error struct {
 	Status  int
 	Type    string
@@ -35,6 +36,7 @@ type Error struct {
 	Message string
 	Header  http.Header
 	Cause   error
+	Reason  string // one of Reasons, or empty
 	Fate    Fate
 	Quoted  bool // whether Message, Param and Code are a backend's words
 }

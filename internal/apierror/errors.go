@@ -142,7 +142,7 @@ func QuotaSpent(message string, after time.Duration) *Error {
 
 // LimitsAway is a limiter that cannot be asked, where nothing passes without it.
 func LimitsAway(cause error) *Error {
-	e := unavailable("The gateway cannot look up its limits at present. Try again shortly.")
+	e := unavailable(ReasonLimits, "The gateway cannot look up its limits at present. Try again shortly.")
 	e.Cause = cause
 	return e
 }
@@ -209,22 +209,22 @@ func UpstreamTimeout(cause error) *Error {
 
 // Overloaded is more in flight than the gateway takes.
 func Overloaded() *Error {
-	return unavailable("The gateway has too much in flight. Try again shortly.")
+	return unavailable(ReasonOverloaded, "The gateway has too much in flight. Try again shortly.")
 }
 
 // Busy is a backend that has all that it may have at one time.
 func Busy(after time.Duration) *Error {
-	return withheld("The backend has too much in flight. Try again shortly.", after)
+	return withheld(ReasonBusy, "The backend has too much in flight. Try again shortly.", after)
 }
 
 // CircuitOpen is a backend that failed too often, and is left alone for a while.
 func CircuitOpen(after time.Duration) *Error {
-	return withheld("No backend of the model can take requests at present. Try again shortly.", after)
+	return withheld(ReasonCircuit, "No backend of the model can take requests at present. Try again shortly.", after)
 }
 
 // withheld is a request that no backend was asked about.
-func withheld(message string, after time.Duration) *Error {
-	e := unavailable(message)
+func withheld(reason, message string, after time.Duration) *Error {
+	e := unavailable(reason, message)
 	e.Fate = Withheld
 	e.Header = http.Header{"Retry-After": {seconds(after)}}
 	return e
@@ -237,19 +237,34 @@ func seconds(d time.Duration) string {
 
 // ShuttingDown is a request that comes, or is still running, when the gateway ends.
 func ShuttingDown() *Error {
-	return unavailable("The gateway is shutting down.")
+	return unavailable(ReasonShutdown, "The gateway is shutting down.")
 }
 
 // KeysUnavailable is a key that nobody can say anything about, because the store does not answer.
 func KeysUnavailable(cause error) *Error {
-	e := unavailable("The API key cannot be checked at present. Try again shortly.")
+	e := unavailable(ReasonStore, "The API key cannot be checked at present. Try again shortly.")
 	e.Cause = cause
 	return e
 }
 
-func unavailable(message string) *Error {
+// Why the gateway answers 503, which callers are told in words.
+const (
+	ReasonOverloaded = "overloaded"   // limits.max_concurrent or limits.inflight_bytes
+	ReasonBusy       = "busy"         // an upstream's max_concurrent, and its queue
+	ReasonCircuit    = "circuit_open" // of each upstream that the model has
+	ReasonLimits     = "limits_away"  // Redis, which counts limits
+	ReasonStore      = "store_away"   // or it has too much to look up
+	ReasonShutdown   = "shutting_down"
+)
+
+// Reasons lists the reasons of errors that are the gateway's own 503.
+func Reasons() []string {
+	return []string{ReasonOverloaded, ReasonBusy, ReasonCircuit, ReasonLimits, ReasonStore, ReasonShutdown}
+}
+
+func unavailable(reason, message string) *Error {
 	return &Error{
-		Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message,
+		Status: http.StatusServiceUnavailable, Type: TypeServer, Code: "unavailable", Message: message, Reason: reason,
 		Header: http.Header{"Retry-After": {"1"}},
 	}
 }

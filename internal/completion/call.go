@@ -40,6 +40,7 @@ type Call struct {
 	Attempts  int      // how often a backend was asked
 	Failed    bool     // whether it ended in an error, if only for the caller having left
 	ErrorCode string   // the code of that error, if it has one
+	Reason    string   // why the gateway was unavailable, one of apierror.Reasons, if it was
 	Fault     string   // the name of the fault that was injected, if one was
 
 	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,9 +28,7 @@ func (k *checks) addresses(c Config) {
 // operations keeps what tells of the gateway away from those who may only call it.
 func (k *checks) operations(c Config) {
 	if !c.Ops.Token.IsZero() {
-		if !headerSafe.MatchString(c.Ops.Token.Reveal()) {
-			k.add("ops.token", "holds a space or a character beyond ASCII, which no client can send in a header")
-		}
+		k.opsToken(c.Ops.Token.Reveal(), c.Auth.Tokens)
 		return
 	}
 	if loopback(c.OpsListen) {
@@ -38,6 +39,27 @@ func (k *checks) operations(c Config) {
 	}
 	if c.Ops.Pprof {
 		k.add("ops.pprof", "is set, and others can reach ops_listen (%s): set SPECGATE_OPS_TOKEN or ops.token, or listen on 127.0.0.1", c.OpsListen)
+	}
+}
+
+// leastOpsToken is how many characters a token of operators has at least: strangers may try as fast as they can.
+const leastOpsToken = 16
+
+// opsToken refuses a token that could be guessed, or that callers have.
+func (k *checks) opsToken(token string, callers []Token) {
+	const setting = "ops.token"
+	sum := sha256.Sum256([]byte(token))
+	callersToo := slices.ContainsFunc(callers, func(t Token) bool {
+		return t.Token.Reveal() == token || strings.EqualFold(t.SHA256.Reveal(), hex.EncodeToString(sum[:]))
+	})
+	switch {
+	case token == redacted: // which is reported already
+	case !headerSafe.MatchString(token):
+		k.add(setting, "holds a space or a character beyond ASCII, which no client can send in a header")
+	case callersToo:
+		k.add(setting, "is a caller's token too (auth.tokens): give operators one of their own")
+	case len(token) < leastOpsToken:
+		k.add(setting, "has fewer than %d characters: make one with openssl rand -hex 32", leastOpsToken)
 	}
 }
 

@@ -16,13 +16,23 @@ func (f Files) Read(path string) ([]byte, error) {
 	return data, err
 }
 
+// Secret is Read for the file of a secret, within its bounds.
+func (f Files) Secret(path string) ([]byte, error) {
+	data, err := readSecret(path)
+	f[path] = mark(data, err)
+	return data, err
+}
+
 // Look gives the same files with the marks of what they hold now. What is no plain file, as a pipe, can be read once
 // alone, and has the mark that it had.
 func (f Files) Look() Files {
 	now := make(Files, len(f))
 	for path, was := range f {
-		if now[path] = was; Plain(path) {
-			_, _ = now.Read(path) // why it cannot be read is its mark
+		if now[path] = was; !Plain(path) {
+			continue
+		}
+		if _, _ = now.Secret(path); now[path] != was { // why it cannot be read is its mark
+			_, _ = now.Read(path)
 		}
 	}
 	return now

@@ -1,6 +1,9 @@
 package config_test
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,7 +26,8 @@ func TestSecretsFromFiles(t *testing.T) {
 }
 
 func TestSecretFilesThatCannotBeUsed(t *testing.T) {
-	empty := write(t, "\n")
+	empty, large := write(t, "\n"), write(t, strings.Repeat("x", 64<<10+1))
+	dir := t.TempDir()
 	for name, test := range map[string]struct {
 		env  env
 		want []string
@@ -36,6 +40,18 @@ func TestSecretFilesThatCannotBeUsed(t *testing.T) {
 			env{"SPECGATE_STORE_FILE": empty},
 			[]string{"SPECGATE_STORE_FILE: store has a file that is empty: " + empty},
 		},
+		"without an end": {
+			env{"SPECGATE_API_KEY_FILE": "/dev/zero"},
+			[]string{"SPECGATE_API_KEY_FILE: auth.tokens cannot be read from its file: /dev/zero is neither a plain file nor a pipe"},
+		},
+		"a folder": {
+			env{"SPECGATE_API_KEY_FILE": dir},
+			[]string{"SPECGATE_API_KEY_FILE: auth.tokens cannot be read from its file: " + dir + " is neither a plain file nor a pipe"},
+		},
+		"too large": {
+			env{"SPECGATE_OPS_TOKEN_FILE": large},
+			[]string{"SPECGATE_OPS_TOKEN_FILE: ops.token cannot be read from its file: " + large + " is larger than 64KiB, as no secret is"},
+		},
 		"both": {
 			env{"SPECGATE_LIMITS": "memory", "SPECGATE_LIMITS_FILE": write(t, "memory")},
 			[]string{"SPECGATE_LIMITS_FILE: limits.backend is given by SPECGATE_LIMITS too: unset one of them"},
@@ -44,5 +60,22 @@ func TestSecretFilesThatCannotBeUsed(t *testing.T) {
 		if diff := cmp.Diff(test.want, problems(t, backend, test.env)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// A shell's <(command) is a pipe. It is read to its end.
+func TestSecretFromAPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	if _, err := w.WriteString("sg-piped\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	got := load(t, "", nil, env{"SPECGATE_API_KEY_FILE": fmt.Sprintf("/dev/fd/%d", r.Fd())})
+	if token := got.Auth.Tokens[0].Token.Reveal(); token != "sg-piped" {
+		t.Errorf("%q", token)
 	}
 }

@@ -50,7 +50,7 @@ func TestValidateAccepts(t *testing.T) {
 		"ports of the system": func(c *config.Config) { c.Listen, c.OpsListen = "127.0.0.1:0", "127.0.0.1:0" },
 		"operations, open":    func(c *config.Config) { c.OpsListen, c.Ops.Open = ":8421", true },
 		"operations, token": func(c *config.Config) {
-			c.OpsListen, c.Ops = ":8421", config.Ops{Token: config.NewSecret("secret"), Pprof: true}
+			c.OpsListen, c.Ops = ":8421", config.Ops{Token: config.NewSecret("sixteen-letters!"), Pprof: true}
 		},
 		"no operations":       func(c *config.Config) { c.OpsListen = "" },
 		"same port elsewhere": func(c *config.Config) { c.OpsListen = "127.0.0.2:8420" },
@@ -96,6 +96,13 @@ func TestValidateRefuses(t *testing.T) {
 		{"operations for everybody", func(c *config.Config) { c.OpsListen = ":8421" }, "ops_listen is :8421, which others can reach: set SPECGATE_OPS_TOKEN or ops.token, listen on 127.0.0.1, or set ops.open to true where the network keeps others away"},
 		{"profiles for everybody", func(c *config.Config) { c.OpsListen, c.Ops.Open, c.Ops.Pprof = ":8421", true, true }, "ops.pprof is set, and others can reach ops_listen (:8421): set SPECGATE_OPS_TOKEN or ops.token, or listen on 127.0.0.1"},
 		{"a token that cannot be sent", func(c *config.Config) { c.Ops.Token = config.NewSecret("a b") }, "ops.token holds a space or a character beyond ASCII, which no client can send in a header"},
+		{"a token for operators that can be guessed", func(c *config.Config) { c.Ops.Token = config.NewSecret("fifteen-letters") }, "ops.token has fewer than 16 characters: make one with openssl rand -hex 32"},
+		{"a caller's token for operators", func(c *config.Config) {
+			c.Ops.Token, c.Auth.Tokens = config.NewSecret("sg-of-a-caller-of-ours"), []config.Token{token("sg-of-a-caller-of-ours")}
+		}, "ops.token is a caller's token too (auth.tokens): give operators one of their own"},
+		{"the digest of a token for operators", func(c *config.Config) {
+			c.Ops.Token, c.Auth.Tokens = config.NewSecret("test"), []config.Token{{SHA256: config.NewSecret(strings.ToUpper(testDigest))}}
+		}, "ops.token is a caller's token too (auth.tokens): give operators one of their own"},
 		{"a certificate without its key", func(c *config.Config) { c.TLS.CertFile = "tls.crt" }, "tls.key_file is missing: give the file with the key of tls.cert_file"},
 		{"a key without its certificate", func(c *config.Config) { c.TLS.KeyFile = "tls.key" }, "tls.cert_file is missing: give the file with the certificate of tls.key_file"},
 		{"an old TLS", func(c *config.Config) { c.TLS.MinVersion = "1.1" }, `tls.min_version is "1.1": it must be 1.2 or 1.3`},

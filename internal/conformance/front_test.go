@@ -33,6 +33,8 @@ type noMetrics struct{}
 func (noMetrics) Request(string, int, string)                {}
 func (noMetrics) Completion(*completion.Call, time.Duration) {}
 func (noMetrics) Invalid(string, string)                     {}
+func (noMetrics) Unavailable(string)                         {}
+func (noMetrics) Stranger(string)                            {}
 
 // newSpecgate is the gateway on its own model.
 func newSpecgate(tb testing.TB) http.Handler {

@@ -19,19 +19,10 @@ func main() {
 	}
 }
 
-// run writes into a folder what the packages named after it are made of; or, of the node_modules that a flag
-// names, what Swagger UI is made of.
+// run writes into a folder what the packages named after it are made of.
 func run() error {
-	node := flag.String("swagger-ui", "", "write of this node_modules what is in Swagger UI")
 	flag.Parse()
-	if *node != "" {
-		return writeSwaggerUI(*node, flag.Arg(0))
-	}
 	parts, err := linked(flag.Args()[1:])
-	if err != nil {
-		return err
-	}
-	ui, err := swaggerUI(parts)
 	if err != nil {
 		return err
 	}
@@ -39,8 +30,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	all := append(append([]part{goItself}, parts...), ui.Packages...)
-	table, err := table(parts, ui)
+	all := append([]part{goItself}, parts...)
+	table, err := table(parts)
 	if err = errors.Join(err, complete(all)); err != nil {
 		return err
 	}

@@ -15,11 +15,10 @@ import (
 // allowed ask for no more than that their text goes along; MPL-2.0 for its own files' sources, which are public.
 var allowed = []string{"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "Unlicense", "CC0-1.0"}
 
-// part is a module of Go or a package of npm that is in the binary.
+// part is a module of Go that is in the binary, or Go itself.
 type part struct {
 	Name    string
-	Version string `json:",omitempty"`
-	Licence string `json:",omitempty"` // what a package of npm says of itself
+	Version string
 	Texts   []text
 }
 

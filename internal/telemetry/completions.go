@@ -27,20 +27,20 @@ const (
 type completions struct{ duration, firstToken, eachToken, tokens *prometheus.HistogramVec }
 
 func newCompletions() completions {
-	const op, by, model = "gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"
+	const op, by, at, model = "gen_ai_operation_name", "gen_ai_provider_name", "upstream", "gen_ai_request_model"
 	return completions{
 		duration: histogram("gen_ai_server_request_duration",
 			"Seconds from a request for a completion to the end of its answer, by error code where it failed.",
-			secondsBuckets, op, by, model, "error_type"),
+			secondsBuckets, op, by, at, model, "error_type"),
 		firstToken: histogram("gen_ai_server_time_to_first_token",
 			"Seconds from a request to the first token of its stream; of streams that were whole.",
-			firstTokenBuckets, op, by, model),
+			firstTokenBuckets, op, by, at, model),
 		eachToken: histogram("gen_ai_server_time_per_output_token",
 			"Seconds for each token of a stream after the first; of streams that were whole, and whose backend told their tokens.",
-			eachTokenBuckets, op, by, model),
+			eachTokenBuckets, op, by, at, model),
 		tokens: histogram("gen_ai_client_token_usage",
 			"Tokens of a completion as its backend told them, by type: input, output.",
-			tokensBuckets, op, by, model, "gen_ai_token_type"),
+			tokensBuckets, op, by, at, model, "gen_ai_token_type"),
 	}
 }
 
@@ -50,22 +50,22 @@ func (c completions) all() []prometheus.Collector {
 
 // Completion observes a request for a completion that is over, by what its call has been told.
 func (m *Metrics) Completion(call *completion.Call, took time.Duration) {
-	by, model := m.provider(call.Upstream), m.model(call.Model)
+	by, at, model := m.provider(call.Upstream), call.Upstream, m.model(call.Model)
 	x := exemplar(call)
-	observe(m.completions.duration.WithLabelValues(operation, by, model, errorType(call)), took.Seconds(), x)
+	observe(m.completions.duration.WithLabelValues(operation, by, at, model, errorType(call)), took.Seconds(), x)
 	used := call.Tokens
 	if used.Reported {
-		observe(m.completions.tokens.WithLabelValues(operation, by, model, "input"), float64(used.Prompt), x)
-		observe(m.completions.tokens.WithLabelValues(operation, by, model, "output"), float64(used.Completion), x)
+		observe(m.completions.tokens.WithLabelValues(operation, by, at, model, "input"), float64(used.Prompt), x)
+		observe(m.completions.tokens.WithLabelValues(operation, by, at, model, "output"), float64(used.Completion), x)
 	}
 	if call.FirstToken.IsZero() || call.Failed {
 		return
 	}
 	first := call.FirstToken.Sub(call.Began)
-	observe(m.completions.firstToken.WithLabelValues(operation, by, model), first.Seconds(), x)
+	observe(m.completions.firstToken.WithLabelValues(operation, by, at, model), first.Seconds(), x)
 	if used.Reported && used.Completion > 1 {
 		each := (took - first).Seconds() / float64(used.Completion-1)
-		observe(m.completions.eachToken.WithLabelValues(operation, by, model), each, x)
+		observe(m.completions.eachToken.WithLabelValues(operation, by, at, model), each, x)
 	}
 }
 

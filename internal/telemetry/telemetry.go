@@ -4,6 +4,7 @@ package telemetry
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,8 @@ type Metrics struct {
 	repairs     *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
 	retries     *prometheus.CounterVec
+	unavailable *prometheus.CounterVec
+	strangers   *prometheus.CounterVec
 	upstreams   upstreams
 	completions completions
 }
@@ -54,10 +57,16 @@ func NewMetrics(registry prometheus.Registerer, o Options) (*Metrics, error) {
 		retries: counter("specgate_retries_total",
 			"Requests that were sent to a backend once more, or were not since the budget of retries was spent, by result: sent, withheld.",
 			"result"),
+		unavailable: counter("specgate_unavailable_total",
+			"Requests that the gateway answered 503 of its own, by reason: overloaded, busy, circuit_open, limits_away, store_away, shutting_down.",
+			"reason"),
+		strangers: counter("specgate_operations_refused_total",
+			"Requests that the operations listener refused, by reason: token, host.",
+			"reason"),
 		upstreams:   newUpstreams(),
 		completions: newCompletions(),
 	}
-	all := []prometheus.Collector{m.requests, m.invalid, m.repairs, m.refusals, m.retries, build(o.Version)}
+	all := []prometheus.Collector{m.requests, m.invalid, m.repairs, m.refusals, m.retries, m.unavailable, m.strangers, build(o.Version)}
 	all = append(append(all, m.upstreams.all()...), m.completions.all()...)
 	for _, c := range all {
 		if err := registry.Register(c); err != nil {
@@ -90,8 +99,25 @@ func build(version string) prometheus.Collector {
 
 // Request counts one request; code is that of its error, empty where there was none.
 func (m *Metrics) Request(route string, status int, code string) {
-	m.requests.WithLabelValues(route, strconv.Itoa(status), code).Inc()
+	m.requests.WithLabelValues(route, statusLabel(status), code).Inc()
 }
+
+// statuses are those that the gateway answers with by itself, and that have a label of their own.
+var statuses = []int{200, 204, 206, 304, 400, 401, 403, 404, 405, 408, 413, 415, 416, 422, 429, 499, 500, 502, 503, 504}
+
+// statusLabel is a status, or the class of one that only a backend can have thought of.
+func statusLabel(status int) string {
+	if slices.Contains(statuses, status) {
+		return strconv.Itoa(status)
+	}
+	return strconv.Itoa(status/100) + "xx"
+}
+
+// Unavailable counts one request that the gateway answered 503.
+func (m *Metrics) Unavailable(reason string) { m.unavailable.WithLabelValues(reason).Inc() }
+
+// Stranger counts one request that the operations listener refused.
+func (m *Metrics) Stranger(reason string) { m.strangers.WithLabelValues(reason).Inc() }
 
 // Invalid counts one thing that was wrong with a request. field is one of the contract, body, or Other.
 func (m *Metrics) Invalid(field, kind string) { m.invalid.WithLabelValues(field, kind).Inc() }

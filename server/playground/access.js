@@ -26,7 +26,7 @@ export function modelField(field) {
   const select = el('select', { id: nextId() });
   const other = el('input', { type: 'text', 'aria-label': 'Model id', placeholder: 'model id', autocomplete: 'off', spellcheck: 'false' });
   const value = () => (select.value === another ? other.value : select.value);
-  const made = single({ ...field, label: 'Model', hint: '', description: '', nullable: false }, {
+  const made = single({ ...field, kind: 'choice', label: 'Model', hint: '', description: '', nullable: false }, {
     input: select, parts: [select, other], problem: () => '',
     read: () => (value() === '' ? undefined : JSON.stringify(value())),
   });

@@ -18,9 +18,9 @@ export function single(field, { input, parts, read, problem }, short) {
   const hint = el('span', { class: 'hint', id: `${input.id}-hint` }, field.hint);
   const help = el('p', { class: 'help', id: `${input.id}-help` }, ...prose(short ? firstSentence(field.description) : field.description));
   const told = [hint, help].filter((part) => part.textContent).map((part) => part.id);
-  const nothing = field.nullable && field.kind !== 'choice' && !field.required ? nullButton(field, input) : null;
+  const instead = switches(field, () => parts.flatMap((part) => [part, ...part.querySelectorAll('input')]));
   const element = el('div', { class: 'field', 'data-field': field.name },
-    el('div', { class: 'label' }, el('label', { for: input.id, class: !field.label && 'name' }, field.label ?? field.name), hint, nothing),
+    el('div', { class: 'label' }, el('label', { for: input.id, class: !field.label && 'name' }, field.label ?? field.name), hint, ...instead.buttons),
     ...parts, fault, help.textContent ? help : null);
   const describe = (...ids) => (ids.length ? input.setAttribute('aria-describedby', ids.join(' ')) : input.removeAttribute('aria-describedby'));
   const show = (message) => {
@@ -31,39 +31,48 @@ export function single(field, { input, parts, read, problem }, short) {
     describe(...(message ? [fault.id] : []), ...told);
   };
   show('');
-  const made = { name: field.name, label: field.label ?? field.name, element, input, show, read: () => (isNull(nothing) ? 'null' : read()) };
-  made.faults = () => (problem() && !isNull(nothing) ? [[made, problem()]] : []);
+  const made = { name: field.name, label: field.label ?? field.name, element, input, show, read: () => instead.raw() ?? read() };
+  made.faults = () => (problem() && !instead.raw() ? [[made, problem()]] : []);
   made.at = () => made;
   made.clear = () => show('');
   return made;
 }
 
-const isNull = (button) => button?.getAttribute('aria-pressed') === 'true';
+// constants are what a field of a body may be sent as that cannot be typed or chosen, each with its name.
+const constants = ({ kind, nullable, required, inHeader }) => [
+  ...(nullable && kind !== 'choice' && !required ? [['null', 'null']] : []),
+  ...(kind === 'text' && !inHeader ? [['""', 'an empty text']] : []),
+];
 
-// nullButton sends null in place of what the control says.
-function nullButton(field, input) {
-  const button = el('button', { type: 'button', class: 'null', 'aria-pressed': 'false', 'aria-label': `Send ${field.name} as null` }, 'null');
-  button.addEventListener('click', () => {
-    const on = !isNull(button);
-    button.setAttribute('aria-pressed', String(on));
-    input.parentElement.closest('.field').querySelectorAll('input, textarea').forEach((one) => { one.disabled = on; });
-    input.dispatchEvent(new Event('input', { bubbles: true }));
-  });
-  return button;
+// switches are buttons that send a constant in place of what the controls say; one is on at most. raw is what it sends.
+function switches(field, controls) {
+  const buttons = constants(field).map(([raw, name]) =>
+    el('button', { type: 'button', class: 'null', value: raw, 'aria-pressed': 'false', 'aria-label': `Send ${field.name} as ${name}` }, raw));
+  const isOn = (button) => button.getAttribute('aria-pressed') === 'true';
+  const press = (button) => {
+    const on = !isOn(button);
+    buttons.forEach((one) => one.setAttribute('aria-pressed', String(on && one === button)));
+    controls().forEach((one) => { one.disabled = on; });
+    button.dispatchEvent(new Event('input', { bubbles: true }));
+  };
+  buttons.forEach((button) => button.addEventListener('click', () => press(button)));
+  return { buttons, raw: () => buttons.find(isOn)?.value };
 }
 
 function groupOf(field) {
   const inner = field.fields.map((one) => fieldOf(one));
   const own = faultOfGroup();
+  const instead = switches(field, () => [element]);
   const element = el('fieldset', { class: 'group', 'data-field': field.name, tabindex: -1 },
-    el('legend', {}, field.label ?? field.name), el('p', { class: 'help' }, ...prose(field.description)), own.element, ...inner.map((one) => one.element));
+    el('legend', {}, field.label ?? field.name, ...instead.buttons), el('p', { class: 'help' }, ...prose(field.description)), own.element, ...inner.map((one) => one.element));
   const made = {
     name: field.name, label: field.name, element, input: element, show: own.show,
     read: () => {
+      if (instead.raw()) return instead.raw();
       const set = inner.map((one) => [one.name, one.read()]).filter(([, raw]) => raw !== undefined);
       return set.length ? `{${set.map(([name, raw]) => `${JSON.stringify(name)}: ${raw}`).join(', ')}}` : undefined;
     },
-    faults: () => inner.flatMap((one) => one.faults()),
+    faults: () => (instead.raw() ? [] : inner.flatMap((one) => one.faults())),
     clear: () => [own, ...inner].forEach((one) => (one.clear ?? (() => one.show('')))()),
   };
   made.at = ([key, ...rest]) => inner.find((one) => one.name === key)?.at(rest) ?? made;

@@ -37,7 +37,7 @@ export function formOf(contract, { basics, more }) {
 }
 
 function headerOf(field) {
-  const made = fieldOf(field);
+  const made = fieldOf({ ...field, inHeader: true });
   const problem = () => notHeader(made.input.value);
   return Object.assign(made, { faults: () => (problem() ? [[made, problem()]] : []) });
 }

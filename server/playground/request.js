@@ -7,7 +7,7 @@ export function requestOf(form, streamed) {
   const members = [];
   for (const field of form.body) {
     const raw = field.read();
-    if (raw === undefined || (field.name === 'stream_options' && !streamed)) continue;
+    if (raw === undefined || (field.name === 'stream_options' && raw !== 'null' && !streamed)) continue;
     members.push([field.name, raw]);
   }
   if (streamed) members.push(['stream', 'true']);
@@ -43,4 +43,5 @@ export function curlOf(request, origin) {
   ].join(' \\\n  ');
 }
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+// quoted is a text as one word of a shell.
+export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

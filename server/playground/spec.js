@@ -3,12 +3,15 @@
 
 const path = '/v1/completions';
 
-// load reads the contract: its title and version, the fields of a body, and the headers beside it.
-export async function load() {
+// contract is the document as the gateway serves it.
+export async function contract() {
   const response = await fetch('/openapi.json', { credentials: 'omit', cache: 'no-cache' });
   if (!response.ok) throw new Error(`/openapi.json answers ${response.status}`);
-  return read(await response.json());
+  return response.json();
 }
+
+// load reads the contract: its title and version, the fields of a body, and the headers beside it.
+export const load = async () => read(await contract());
 
 export function read(doc) {
   const operation = doc.paths[path].post;
@@ -27,7 +30,7 @@ const fieldsOf = (doc, schema) =>
   Object.entries(schema.properties ?? {}).map(([name, s]) => describe(doc, name, s, schema.required?.includes(name)));
 
 // resolve follows references, and the allOf of one schema that is how OpenAPI 3.0 puts words beside a reference.
-function resolve(doc, schema) {
+export function resolve(doc, schema) {
   if (schema.$ref) {
     return resolve(doc, schema.$ref.slice(2).split('/').reduce((at, key) => at[key.replace(/~1/g, '/').replace(/~0/g, '~')], doc));
   }
@@ -70,7 +73,7 @@ function optionsOf(schema) {
 }
 
 // hintOf says the limits and the default in a few words: "0 to 2 · default 1".
-function hintOf(schema, branches) {
+export function hintOf(schema, branches) {
   const limits = [schema, ...branches, schema.additionalProperties, schema.items].filter((s) => typeof s === 'object').flatMap((s) => [
     span(s.minimum, s.maximum, s),
     span(s.minLength, s.maxLength, {}, 'character'),
