@@ -22,7 +22,7 @@ func TestTokensOfCallersAreNotRepeated(t *testing.T) {
 			bearer := "Authorization: Bearer " + token
 			for _, told := range []string{token, other, "a " + token + " b", strings.ToUpper(managed)} {
 				g.complete(`{"model":"`+told+`","prompt":"x","user":"`+told+`"}`, "x-request-id: "+strings.ReplaceAll(told, " ", "."), "OpenAI-Project: "+told, bearer)
-				g.complete(`{"model":"` + told + `","prompt":"x","user":"` + told + `"}`, bearer)
+				g.complete(`{"model":"`+told+`","prompt":"x","user":"`+told+`"}`, bearer)
 				g.send("GET", "/v1/models/"+url.PathEscape(told), "", bearer)
 			}
 			g.log.await(t, `"route":"/v1/models/`)
