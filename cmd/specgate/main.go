@@ -22,7 +22,7 @@ func main() {
 		last.say()
 		os.Exit(exitFailure)
 	})
-	code := run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, last: last})
+	code := run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ, last: last})
 	last.hear()
 	os.Exit(code)
 }

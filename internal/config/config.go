@@ -97,6 +97,8 @@ type Config struct {
 	Notices []string `yaml:"-"`
 	// Origins says, by setting, where a value comes from that is not the default. Load fills it.
 	Origins map[string]string `yaml:"-"`
+	// Variables are those that the file refers to. Load makes it.
+	Variables map[string]bool `yaml:"-"`
 	// Files are those that it was read from; what a setting names, whoever reads it adds. Load makes it.
 	Files Files `yaml:"-"`
 	// Blank says that the file of settings sets none. Load finds it.
