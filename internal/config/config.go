@@ -88,7 +88,7 @@ type Config struct {
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`
 	Faults    Faults             `yaml:"faults" doc:"What goes wrong with answers on purpose, for tests of how clients take it."`
 	Reload    Reload             `yaml:"reload" doc:"How settings change while the gateway runs (docs/reload.md)."`
-	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
+	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one cuts off what runs and ends the process."`
 
 	// Traces are set by variables alone.
 	Traces Traces `yaml:"-"`
