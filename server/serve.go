@@ -72,7 +72,10 @@ func (s *Server) drain(ctx context.Context, front *http.Server) {
 	case <-time.After(end.Delay):
 	case <-s.patience.Done():
 	}
-	if shutdown(s.patience, front, end.Drain) {
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	context.AfterFunc(s.patience, stop)
+	if shutdown(waiting, front, end.Drain) {
 		return
 	}
 	log.WarnContext(ctx, "requests are cancelled: they ran longer than the drain, or nobody waits for it")

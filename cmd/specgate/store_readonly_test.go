@@ -29,13 +29,13 @@ func TestReadingNeedsNoRightToWrite(t *testing.T) {
 	for to, from := range map[string]string{copied: strings.TrimPrefix(a.url, "sqlite://"), program: os.Args[0]} {
 		text, err := os.ReadFile(from)
 		if err == nil {
-			err = os.WriteFile(to, text, 0o755) //nolint:gosec // anybody is to read it
+			err = os.WriteFile(to, text, 0o755)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // the same
+	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	as := func(args ...string) (string, error) {

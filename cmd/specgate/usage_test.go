@@ -136,7 +136,9 @@ func TestOneRecordForEachRequest(t *testing.T) {
 			}),
 			record(func(r *recordView) { r.Prompt, r.Completion, r.Estimated = 1, 4, true }),
 			record(func(r *recordView) { r.Prompt, r.Completion, r.Streamed = 2, 3, true }),
-			record(func(r *recordView) { r.Prompt, r.Completion, r.Estimated, r.Streamed, r.Error = 1, 1, true, true, "upstream_error" }),
+			record(func(r *recordView) {
+				r.Prompt, r.Completion, r.Estimated, r.Streamed, r.Error = 1, 1, true, true, "upstream_error"
+			}),
 			record(func(r *recordView) { r.Status, r.Error = 400, "other" }),
 			record(func(r *recordView) { r.Status, r.Error = 502, "upstream_error" }),
 			record(func(r *recordView) { r.Status, r.Error, r.Model, r.Upstream = 422, "greater_than_equal", "", "" }),
