@@ -19,7 +19,7 @@ func (a *API) CreateCompletion(ctx context.Context, in gen.CreateCompletionReque
 		return nil, fmt.Errorf("the body reached the handler as %T", *in.Body)
 	}
 	call := completion.CallOf(ctx)
-	call.Request, call.Model = req, req.Model
+	call.Request, call.Model = req, call.Discreet(req.Model)
 	if !mayUse(ctx, req.Model) {
 		return nil, apierror.ModelNotAllowed()
 	}

@@ -21,7 +21,8 @@ func (a *API) ListModels(ctx context.Context, _ gen.ListModelsRequestObject) (ge
 
 // RetrieveModel gives one entry of the list.
 func (a *API) RetrieveModel(ctx context.Context, in gen.RetrieveModelRequestObject) (gen.RetrieveModelResponseObject, error) {
-	completion.CallOf(ctx).Model = in.Model
+	call := completion.CallOf(ctx)
+	call.Model = call.Discreet(in.Model)
 	if !mayUse(ctx, in.Model) {
 		return nil, apierror.ModelNotAllowed()
 	}

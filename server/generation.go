@@ -18,11 +18,15 @@ type shared struct {
 	strangers seldom          // when it had last that one was at the operations listener
 	base      context.Context // of every request; its cause says why the server ended them
 	cancel    context.CancelCauseFunc
+	patience  context.Context // at the end, with what runs; over when that has to be quick
+	hurry     context.CancelFunc
+	ended     chan struct{} // closed when Serve has
 }
 
 func newShared() *shared {
-	s := &shared{}
+	s := &shared{ended: make(chan struct{})}
 	s.base, s.cancel = context.WithCancelCause(context.Background())
+	s.patience, s.hurry = context.WithCancel(context.Background())
 	return s
 }
 

@@ -59,9 +59,9 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // requestID is the caller's own id where it is sane: up to 128 letters, digits and -_.:/ in it, so
-// that it can stand in any log and header. An id has to differ from others, and is no secret.
+// that it can stand in any log and header, and no token. An id has to differ from others, and is no secret.
 func requestID(h http.Header) string {
-	if id := first(h, headerRequestID); id != "" && len(id) <= 128 && sane(id) {
+	if id := first(h, headerRequestID); id != "" && len(id) <= 128 && sane(id) && !tells(h, id) {
 		return id
 	}
 	var random [16]byte
@@ -69,6 +69,13 @@ func requestID(h http.Header) string {
 	binary.NativeEndian.PutUint64(random[8:], rand.Uint64()) //nolint:gosec // see above
 	id := make([]byte, 0, len(idPrefix)+2*len(random))
 	return string(hex.AppendEncode(append(id, idPrefix...), random[:]))
+}
+
+// tells reports whether an id is, or holds, a token: that which the request shows, or another of the gateway's.
+func tells(h http.Header, id string) bool {
+	token, _ := bearer(h)
+	call := completion.Call{Token: completion.Secret(token)}
+	return call.Discreet(id) != id
 }
 
 // traceID is that of a trace context: 00, the trace and its parent, 32 and 16 hexadecimal digits, and two of flags.

@@ -24,6 +24,7 @@ const (
 // nil), with the options that are current, until ctx ends; then it drains, as Shutdown says, and returns. It closes both listeners. The
 // error is that of a listener that broke.
 func (s *Server) Serve(ctx context.Context, main, ops net.Listener) error {
+	defer close(s.ended)
 	front := s.newHTTP(s.present((*Server).streams))
 	back := s.newHTTP(s.present((*Server).operate))
 	ctx, failed := context.WithCancelCause(ctx)
@@ -67,13 +68,29 @@ func (s *Server) drain(ctx context.Context, front *http.Server) {
 	log, end := s.options.Logger, s.now().options.Shutdown
 	s.draining.Store(true)
 	log.InfoContext(ctx, "shutting down", "delay", end.Delay, "drain", end.Drain)
-	time.Sleep(end.Delay)
-	if shutdown(ctx, front, end.Drain) {
+	select {
+	case <-time.After(end.Delay):
+	case <-s.patience.Done():
+	}
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	context.AfterFunc(s.patience, stop)
+	if shutdown(waiting, front, end.Drain) {
 		return
 	}
-	log.WarnContext(ctx, "requests are cancelled: they ran longer than the drain")
+	log.WarnContext(ctx, "requests are cancelled: they ran longer than the drain, or nobody waits for it")
 	s.cancel(apierror.ErrShuttingDown)
 	shutdown(ctx, front, cancelGrace)
+}
+
+// Hurry ends a Serve whose context is over sooner: what runs is cancelled now, and told so. It returns when Serve has
+// ended, or after limit.
+func (s *Server) Hurry(limit time.Duration) {
+	s.hurry()
+	select {
+	case <-s.ended:
+	case <-time.After(limit):
+	}
 }
 
 // shutdown waits for what runs, for a time, and reports whether all of it ended.

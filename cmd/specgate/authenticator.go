@@ -25,7 +25,7 @@ func openStore(cfg config.Config, logger *slog.Logger) (kept *store.Store, close
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	if kept, err = store.Open(ctx, cfg.StoreURL()); err != nil {
-		return nil, nil, err
+		return nil, nil, ofStore(cfg, err)
 	}
 	return kept, func() {
 		if err := kept.Close(); err != nil {

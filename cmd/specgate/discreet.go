@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -38,6 +39,24 @@ func discreet(message string, args []string) string {
 		}
 		return unicode.ReplacementChar
 	}, message)
+}
+
+// severalLines are the lines of a message, none of them twice. What is indented, as a driver lists what it has tried, goes on
+// with the line before.
+func severalLines(message string) (lines []string) {
+	for line := range strings.SplitSeq(message, "\n") {
+		text := strings.TrimSpace(line)
+		last := len(lines) - 1
+		switch {
+		case last >= 0 && strings.HasPrefix(line, "\t"):
+			if !strings.Contains(lines[last], text) {
+				lines[last] += " " + text
+			}
+		case !slices.Contains(lines, text):
+			lines = append(lines, text)
+		}
+	}
+	return lines
 }
 
 // secretive reports whether an argument looks like a secret, or like a URL with one. The parts of a path are not taken

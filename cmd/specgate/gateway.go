@@ -95,7 +95,10 @@ func (g *gateway) assemble(cfg config.Config) (err error) {
 		return err
 	}
 	g.hold(free)
-	g.hurry = func() { g.recorder.Hurry(hurriedRecords) }
+	g.hurry = func() {
+		g.Hurry(hurriedRequests)
+		g.recorder.Hurry(hurriedRecords)
+	}
 	return nil
 }
 

@@ -53,17 +53,15 @@ token before is refused from then on, or after --grace; the one before that at o
 		Example: `  specgate keys rotate search --grace 24h`,
 		Args:    cobra.ExactArgs(1),
 	}
-	grace := cmd.Flags().Duration("grace", 0, "`time` for which the token before is still accepted, such as 24h")
+	var grace lasting
+	cmd.Flags().Var(&grace, "grace", "`time` for which the token before is still accepted, such as 24h or 7d")
 	change := changeKey(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if *grace < 0 {
-			return errors.New("--grace is negative")
-		}
 		return change(args[0], func(k *keys.Key, _ store.Projects) (string, error) {
 			if !k.Revoked.IsZero() {
 				return "", errRevoked
 			}
-			return k.Rotate(time.Now(), *grace), nil
+			return k.Rotate(time.Now(), time.Duration(grace)), nil
 		})
 	}
 	return cmd
@@ -110,6 +108,9 @@ func newKeysUpdate(term terminal) *cobra.Command {
 			return err
 		}
 		return change(args[0], func(k *keys.Key, in store.Projects) (string, error) {
+			if !k.Revoked.IsZero() {
+				return "", errRevoked
+			}
 			return "", errors.Join(flags.in(in, k), flags.plain(k))
 		})
 	}

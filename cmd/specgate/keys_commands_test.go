@@ -88,7 +88,7 @@ func TestKeysCommandsRefuse(t *testing.T) {
 		{1, "keys create --name a --parallel -1", "at least 0"},
 		{1, "keys create --name \x1b[31m", "cannot be printed"},
 		{1, "keys show none", `key "none": not found`},
-		{1, "keys rotate none --grace -1s", "negative"},
+		{2, "keys rotate none --grace -1s", "negative"},
 		{1, "orgs create --name acme", "taken"},
 		{1, "orgs rename acme default", "taken"},
 		{1, "projects create --name web --org acme", "taken"},

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 )
@@ -21,12 +22,17 @@ func main() {
 		last.say()
 		os.Exit(exitFailure)
 	})
-	os.Exit(run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, last: last}))
+	code := run(ctx, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ, last: last})
+	last.hear()
+	os.Exit(code)
 }
 
 // lastWords are what a process does before it is cut off by a second signal; it must not take long. Nil is a process
 // that has none.
-type lastWords struct{ words atomic.Pointer[func()] }
+type lastWords struct {
+	words  atomic.Pointer[func()]
+	saying sync.Mutex // from the first of them on, for ever
+}
 
 func (l *lastWords) are(words func()) {
 	if l != nil {
@@ -34,11 +40,16 @@ func (l *lastWords) are(words func()) {
 	}
 }
 
+// say says them. The process is to end then, and not otherwise.
 func (l *lastWords) say() {
+	l.saying.Lock()
 	if words := l.words.Load(); words != nil {
 		(*words)()
 	}
 }
+
+// hear does not return where they are being said.
+func (l *lastWords) hear() { l.saying.Lock() }
 
 // interruptible is ctx until the first of signals, which is the request to stop. The second is from
 // somebody who will not wait, and calls end.

@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/specgate/specgate/internal/config"
 )
 
 // What the process exits with.
@@ -27,6 +30,7 @@ Exit codes:
 type terminal struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	environ        func() []string // all of it, each as NAME=VALUE; nil for what is not to be looked through
 	last           *lastWords
 }
 
@@ -40,8 +44,8 @@ func run(ctx context.Context, args []string, term terminal) int {
 	if err == nil {
 		return exitOK
 	}
-	for line := range strings.SplitSeq(discreet(err.Error(), args), "\n") {
-		_, _ = fmt.Fprintln(term.stderr, "specgate:", line)
+	for _, line := range severalLines(err.Error()) {
+		_, _ = fmt.Fprintln(term.stderr, "specgate:", discreet(line, args))
 	}
 	if !started { // the arguments were refused before any command ran
 		_, _ = fmt.Fprintln(term.stderr, "specgate: see specgate --help")
@@ -78,6 +82,7 @@ is wrong with it; what does reaches the server byte for byte.
 		},
 	}
 	root.Flags().BoolVarP(&version, "version", "v", false, "version for specgate")
+	root.SetFlagErrorFunc(flagError)
 	root.SetOut(term.stdout)
 	root.SetErr(term.stderr)
 	root.AddCommand(
@@ -99,6 +104,40 @@ func subcommand(cmd *cobra.Command, args []string) error {
 		message += fmt.Sprintf("; did you mean %s %s?", cmd.CommandPath(), near[0])
 	}
 	return errors.New(message)
+}
+
+// flagError is what is wrong with a flag, and which may be meant. Where there is no such command to have it, that is
+// what is wrong.
+func flagError(cmd *cobra.Command, err error) error {
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+		if wrong := cmd.Args(cmd, args); wrong != nil {
+			return wrong
+		}
+	}
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
+		return err
+	}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if near := nearestFlag(unknown.GetSpecifiedName(), known); near != "" {
+		return fmt.Errorf("%w; did you mean --%s?", err, near)
+	}
+	return err
+}
+
+// nearestFlag is the flag that a name was most likely meant to be, or has the initials of, as rpm; or empty.
+func nearestFlag(name string, known []string) string {
+	for _, one := range known {
+		initials := ""
+		for word := range strings.SplitSeq(one, "-") {
+			initials += word[:1]
+		}
+		if name == initials {
+			return one
+		}
+	}
+	return config.Nearest(name, known)
 }
 
 func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }

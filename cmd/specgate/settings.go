@@ -42,6 +42,10 @@ func settings(cmd *cobra.Command, term terminal, flags []flagged) func() (config
 				given[f.setting] = flag.Value.String()
 			}
 		}
-		return config.Load(*file, given, term.getenv)
+		cfg, err := config.Load(*file, given, term.getenv)
+		if term.environ != nil {
+			cfg.Notices = append(cfg.Notices, cfg.Unread(term.environ())...)
+		}
+		return cfg, err
 	}
 }

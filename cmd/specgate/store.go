@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,14 +35,10 @@ func onStore(cmd *cobra.Command, term terminal) storeRun {
 	return onOpened(cmd, term, store.Open)
 }
 
-// readStore is onStore for a command that changes nothing: a file that is not there is one whose name is wrong.
+// readStore is onStore for a command that changes nothing: a file that is not there is one whose name is wrong, and one
+// that may not be written is read.
 func readStore(cmd *cobra.Command, term terminal) storeRun {
-	return onOpened(cmd, term, func(ctx context.Context, url string) (*store.Store, error) {
-		if err := store.There(url); err != nil {
-			return nil, err
-		}
-		return store.Open(ctx, url)
-	})
+	return onOpened(cmd, term, store.OpenToRead)
 }
 
 func onOpened(cmd *cobra.Command, term terminal, open func(ctx context.Context, url string) (*store.Store, error)) storeRun {
@@ -55,11 +52,16 @@ func onOpened(cmd *cobra.Command, term terminal, open func(ctx context.Context, 
 		defer cancel()
 		s, err := open(ctx, cfg.StoreURL())
 		if err != nil {
-			return err
+			return ofStore(cfg, err)
 		}
 		defer func() { err = errors.Join(err, s.Close()) }()
 		return f(ctx, s)
 	}
+}
+
+// ofStore says where the URL comes from of a store that cannot be opened, and nothing of what stands in it.
+func ofStore(cfg config.Config, err error) error {
+	return fmt.Errorf("store (%s): %w", cmp.Or(cfg.Origins["store"], "which is not set"), err)
 }
 
 // about is what of a refusal has to do with a setting, or the settings of a section: these, or a whole

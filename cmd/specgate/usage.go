@@ -43,6 +43,7 @@ gateway has just answered is in them within about a second. docs/usage.md has mo
 			if len(sums) == 0 && missing != nil {
 				return missing
 			}
+			inOrder(sums)
 			called, err := namesIn(ctx, s)
 			if err != nil {
 				return err
@@ -57,7 +58,7 @@ gateway has just answered is in them within about a second. docs/usage.md has mo
 // usageArgs takes none, and knows what is meant by «usage key».
 func usageArgs(cmd *cobra.Command, args []string) error {
 	for _, arg := range args {
-		if named := strings.TrimSuffix(arg, "s"); slices.Contains(dimensionNames(), named) {
+		if named := strings.TrimSuffix(arg, "s"); named == "org" || slices.Contains(dimensionNames(), named) {
 			return fmt.Errorf("there is no command %q; write %s --by %s", cmd.CommandPath()+" "+arg, cmd.CommandPath(), named)
 		}
 	}
@@ -110,7 +111,12 @@ type dimensions []dimension
 
 // dimensionsOf are those with some labels, in the order of allDimensions.
 func dimensionsOf(chosen []string) (some dimensions, err error) {
-	for _, name := range chosen {
+	chosen = slices.Clone(chosen)
+	for i, name := range chosen {
+		if name == "org" { // as the flag is called, and the command
+			chosen[i] = "organization"
+			continue
+		}
 		if !slices.Contains(dimensionNames(), name) && name != "none" && name != "" {
 			return nil, usageError{fmt.Errorf("--by is %q: it must be of %s, or none", name, strings.Join(dimensionNames(), ", "))}
 		}

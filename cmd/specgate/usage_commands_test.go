@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/specgate/specgate/internal/fakebackend"
 	"github.com/specgate/specgate/internal/store"
 	"github.com/specgate/specgate/internal/usage"
 )
@@ -100,6 +102,40 @@ func sorted(lines []string) map[string]bool {
 	return all
 }
 
+// What used nothing was not estimated.
+func TestRefusalsAreNoEstimates(t *testing.T) {
+	t.Parallel()
+	a := newAdmin(t)
+	g := startWith(t, "auth: {mode: keys}\nusage: {"+spooledIn(t)+"}\nstore: '"+a.url+"'", fakebackend.JSON(200, withUsage(2, 3)), fakebackend.JSON(200, answered))
+	key := a.make("keys", "create", "--name", "k", "--model", "m")
+	g.mustGet(200, "", key.Token)
+	g.complete(`{"model":"other","prompt":"x"}`, "Authorization: Bearer "+key.Token)
+	g.complete(`{`, "Authorization: Bearer "+key.Token)
+	for _, r := range a.awaitRecords(3) {
+		if r.Estimated {
+			t.Errorf("%+v", r)
+		}
+	}
+	g.mustGet(200, "", key.Token)
+	a.awaitRecords(4)
+	if sum := a.run("usage", "--by", "none", "--format", "json"); !strings.Contains(sum, "\"estimated_requests\": 1\n") {
+		t.Error(sum)
+	}
+}
+
+// Who used the most comes first, whatever ids they have.
+func TestUsageByTokens(t *testing.T) {
+	t.Parallel()
+	a, acme, search, billing := usedStore(t)
+	text := a.run(append([]string{"usage", "--by", "key"}, ofMarch...)...)
+	if first, second := strings.Index(text, search.ID), strings.Index(text, billing.ID); first < 0 || second < first {
+		t.Errorf("listed\n%s", text)
+	}
+	if text := a.run(append([]string{"usage", "--by", "org"}, ofMarch...)...); !strings.Contains(text, acme.ID) || !strings.HasPrefix(text, "ORGANIZATION") {
+		t.Errorf("by org:\n%s", text)
+	}
+}
+
 func TestUsageAsJSON(t *testing.T) {
 	t.Parallel()
 	a, _, search, _ := usedStore(t)
@@ -121,8 +157,15 @@ func TestRecordsAreListed(t *testing.T) {
 	t.Parallel()
 	a, _, _, billing := usedStore(t)
 	lines := strings.Split(strings.TrimSpace(a.run(append([]string{"usage", "records", "--format", "json"}, ofMarch...)...)), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[2], `"time":"2026-03-05T01:00:00.000Z"`) || !strings.Contains(lines[2], `"error":"upstream_error"`) {
+	if len(lines) != 3 || !strings.Contains(lines[0], `"time":"2026-03-05T01:00:00.000Z"`) || !strings.Contains(lines[0], `"error":"upstream_error"`) {
 		t.Errorf("listed %q", lines)
+	}
+	reversed := strings.Split(strings.TrimSpace(a.run(append([]string{"usage", "records", "--format", "json", "--oldest"}, ofMarch...)...)), "\n")
+	if slices.Reverse(reversed); !slices.Equal(lines, reversed) {
+		t.Errorf("the oldest first, backwards: %q", reversed)
+	}
+	if one := a.run(append([]string{"usage", "records", "--format", "json", "--limit", "1"}, ofMarch...)...); one != lines[0]+"\n" {
+		t.Errorf("the newest is %q", one)
 	}
 	table := a.run(append([]string{"usage", "records", "--key", "billing"}, ofMarch...)...)
 	if n := strings.Count(table, "\n"); n != 2 || !strings.Contains(table, billing.ID) || strings.Contains(table, "\x1b") {

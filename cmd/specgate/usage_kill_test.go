@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -273,30 +274,40 @@ func (a admin) fresh(t *testing.T) admin {
 	return other
 }
 
-// A process that is ended by a second signal keeps what it answered before.
+// A process that is ended by a second signal keeps what it answered before, and what it cuts off.
 func TestSecondSignalLosesNoUsage(t *testing.T) {
-	a := newAdmin(t)
-	p := startProcess(t, fakebackend.New(t, func(c *fakebackend.Conn, r *fakebackend.Request) {
-		if strings.Contains(string(r.Body), `"stream":true`) {
-			untilTold(nil)(c, r)
-			return
+	eachStore(t, func(t *testing.T, a admin) {
+		t.Helper()
+		p := startProcess(t, fakebackend.New(t, func(c *fakebackend.Conn, r *fakebackend.Request) {
+			if strings.Contains(string(r.Body), `"stream":true`) {
+				untilTold(nil)(c, r)
+				return
+			}
+			fakebackend.JSON(200, answered)(c, r)
+		}).URL, "store: '"+a.url+"'", "usage: {records: always, "+spooledIn(t)+"}", "shutdown: {delay: 1m}")
+		stream := p.stream()
+		p.signal(os.Interrupt)
+		for p.status("/readyz") != http.StatusServiceUnavailable {
+			time.Sleep(time.Millisecond)
 		}
-		fakebackend.JSON(200, answered)(c, r)
-	}).URL, "store: '"+a.url+"'", "usage: {records: always}", "shutdown: {delay: 1m}")
-	_ = p.stream()
-	p.signal(os.Interrupt)
-	for p.status("/readyz") != http.StatusServiceUnavailable {
-		time.Sleep(time.Millisecond)
-	}
-	l := &load{t: t, client: http.DefaultClient, asked: map[string]bool{}, answered: map[string]time.Time{}}
-	for i := range 20 {
-		l.ask(p, fmt.Sprint("m", i), false)
-	}
-	p.signal(os.Interrupt)
-	if code := p.code(); code != exitFailure {
-		t.Errorf("exit code %d", code)
-	}
-	if got := len(a.records()); got != len(l.answered) || got != 20 {
-		t.Errorf("%d records of %d answers", got, len(l.answered))
-	}
+		l := &load{t: t, client: http.DefaultClient, asked: map[string]bool{}, answered: map[string]time.Time{}}
+		for i := range 20 {
+			l.ask(p, fmt.Sprint("m", i), false)
+		}
+		p.signal(os.Interrupt)
+		if code := p.code(); code != exitFailure {
+			t.Errorf("exit code %d", code)
+		}
+		if rest, err := io.ReadAll(stream); err != nil || !strings.Contains(string(rest), `"code":"unavailable"`) {
+			t.Errorf("the stream ended with %q, %v", rest, err)
+		}
+		records := a.records()
+		if got := len(records); got != len(l.answered)+1 || got != 21 {
+			t.Errorf("%d records of %d answers and a stream", got, len(l.answered))
+		}
+		cut := slices.IndexFunc(records, func(r recordView) bool { return r.Streamed })
+		if cut < 0 || records[cut].Status != 200 || records[cut].Error != "unavailable" || records[cut].Completion != 1 {
+			t.Errorf("of the stream: %+v", records)
+		}
+	})
 }

@@ -19,6 +19,9 @@ import (
 // lastRecords is how long the end waits for the store to take what is left; the rest is spooled.
 const lastRecords = 5 * time.Second
 
+// hurriedRequests is how long an end by a second signal waits for what it cut off, so that it is recorded.
+const hurriedRequests = time.Second
+
 // hurriedRecords is how long an end by a second signal waits for them: that the store is given twice, at most.
 const hurriedRecords = 1500 * time.Millisecond
 

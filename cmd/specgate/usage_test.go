@@ -35,7 +35,7 @@ func eachStore(t *testing.T, test func(t *testing.T, a admin)) {
 // records are all that the store has, the oldest first.
 func (a admin) records() (all []recordView) {
 	a.t.Helper()
-	text := json.NewDecoder(strings.NewReader(a.run("usage", "records", "--limit", "0", "--format", "json")))
+	text := json.NewDecoder(strings.NewReader(a.run("usage", "records", "--limit", "0", "--oldest", "--format", "json")))
 	for {
 		var r recordView
 		switch err := text.Decode(&r); err {
@@ -123,7 +123,7 @@ func TestOneRecordForEachRequest(t *testing.T) {
 		g.send("GET", "/v1/models", "", "Authorization: Bearer "+key.Token)
 
 		got := a.awaitRecords(12)
-		base := recordView{Key: key.ID, Organization: of.Organization, Project: of.Project, Model: "m", Upstream: "default", Status: 200, Estimated: true}
+		base := recordView{Key: key.ID, Organization: of.Organization, Project: of.Project, Model: "m", Upstream: "default", Status: 200}
 		record := func(change func(r *recordView)) recordView {
 			r := base
 			change(&r)
@@ -132,11 +132,13 @@ func TestOneRecordForEachRequest(t *testing.T) {
 		user := got[slices.IndexFunc(got, func(r recordView) bool { return r.User != "" })].User
 		want := []recordView{
 			record(func(r *recordView) {
-				r.Prompt, r.Cached, r.Completion, r.Reasoning, r.Estimated, r.User = 30, 20, 7, 4, false, user
+				r.Prompt, r.Cached, r.Completion, r.Reasoning, r.User = 30, 20, 7, 4, user
 			}),
-			record(func(r *recordView) { r.Prompt, r.Completion = 1, 4 }),
-			record(func(r *recordView) { r.Prompt, r.Completion, r.Estimated, r.Streamed = 2, 3, false, true }),
-			record(func(r *recordView) { r.Prompt, r.Completion, r.Streamed, r.Error = 1, 1, true, "upstream_error" }),
+			record(func(r *recordView) { r.Prompt, r.Completion, r.Estimated = 1, 4, true }),
+			record(func(r *recordView) { r.Prompt, r.Completion, r.Streamed = 2, 3, true }),
+			record(func(r *recordView) {
+				r.Prompt, r.Completion, r.Estimated, r.Streamed, r.Error = 1, 1, true, true, "upstream_error"
+			}),
 			record(func(r *recordView) { r.Status, r.Error = 400, "other" }),
 			record(func(r *recordView) { r.Status, r.Error = 502, "upstream_error" }),
 			record(func(r *recordView) { r.Status, r.Error, r.Model, r.Upstream = 422, "greater_than_equal", "", "" }),
@@ -147,7 +149,7 @@ func TestOneRecordForEachRequest(t *testing.T) {
 				r.Status, r.Error, r.Model, r.Upstream, r.Project = 403, "project_not_allowed", "", "", ""
 			}),
 			record(func(r *recordView) {
-				r.Key, r.Prompt, r.Cached, r.Completion, r.Reasoning, r.Estimated, r.User = tight.ID, 30, 20, 7, 4, false, user
+				r.Key, r.Prompt, r.Cached, r.Completion, r.Reasoning, r.User = tight.ID, 30, 20, 7, 4, user
 			}),
 			record(func(r *recordView) {
 				r.Key, r.Status, r.Error, r.Upstream, r.User = tight.ID, 429, "rate_limit_exceeded", "", user

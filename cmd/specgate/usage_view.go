@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,6 +59,13 @@ func (v sumView) cells() []string {
 	return cells
 }
 
+// inOrder sorts sums by their day, and those of a day by how much was used, the most first.
+func inOrder(sums []store.UsageSum) {
+	slices.SortStableFunc(sums, func(a, b store.UsageSum) int {
+		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(b.Prompt+b.Completion, a.Prompt+a.Completion), cmp.Compare(b.Requests, a.Requests))
+	})
+}
+
 // labels are those of keys, projects and organizations, by their ids.
 type labels map[string]string
 
@@ -86,12 +95,13 @@ func namesIn(ctx context.Context, s *store.Store) (labels, error) {
 func newUsageRecords(term terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "records",
-		Short:   "List single requests, the oldest first",
-		Long:    "List the records of single requests, the oldest first: with --format json a line of JSON each.",
+		Short:   "List single requests, the newest first",
+		Long:    "List the records of single requests, the newest first: with --format json a line of JSON each.",
 		Example: `  specgate usage records --key search --since 1h --format json | jq -r 'select(.status >= 500) | .error'`,
 		Args:    cobra.NoArgs,
 	}
 	most := cmd.Flags().Int("limit", 1000, "the most `records` that are listed; 0 for all")
+	oldest := cmd.Flags().Bool("oldest", false, "list the oldest first")
 	choose, format, run := usageFlags(cmd, "24h"), outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if *most < 0 {
@@ -102,12 +112,17 @@ func newUsageRecords(term terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown, err := eachRecord(ctx, s, f, *most, recordPrinter(term, *format))
+			pages := s.NewestRecords
+			if *oldest {
+				pages = s.Records
+			}
+			read := func(from string, n int) ([]usage.Record, error) { return pages(ctx, f, from, n) }
+			shown, err := eachRecord(*most, read, recordPrinter(term, *format))
 			if err == nil && shown == 0 && missing != nil {
 				return missing
 			}
 			if err == nil && *most > 0 && shown == *most {
-				_, _ = fmt.Fprintf(term.stderr, "specgate: note: there may be more than these %d: --limit 0 lists all, --since begins later\n", shown)
+				_, _ = fmt.Fprintf(term.stderr, "specgate: note: there may be more than these %d: --limit 0 lists all, --since and --until choose\n", shown)
 			}
 			return err
 		})
@@ -115,22 +130,23 @@ func newUsageRecords(term terminal) *cobra.Command {
 	return cmd
 }
 
-// eachRecord shows records a page at a time; most is 0 for all. It shows an empty page at last.
-func eachRecord(ctx context.Context, s *store.Store, f store.UsageFilter, most int, show func([]usage.Record) error) (shown int, err error) {
+// eachRecord shows records a page at a time; most is 0 for all. It shows an empty page at last. read gives those that
+// come next to one with an id.
+func eachRecord(most int, read func(from string, n int) ([]usage.Record, error), show func([]usage.Record) error) (shown int, err error) {
 	const page = 1000
-	for after := ""; ; {
+	for from := ""; ; {
 		n := page
 		if most > 0 {
 			n = min(page, most-shown)
 		}
-		records, err := s.Records(ctx, f, after, n)
+		records, err := read(from, n)
 		if err != nil {
 			return shown, err
 		}
 		if err := show(records); err != nil || len(records) == 0 {
 			return shown, err
 		}
-		shown, after = shown+len(records), records[len(records)-1].ID
+		shown, from = shown+len(records), records[len(records)-1].ID
 	}
 }
 
@@ -189,7 +205,7 @@ func viewRecord(r usage.Record) recordView {
 		ID: r.ID, Time: time.UnixMilli(r.At).UTC().Format("2006-01-02T15:04:05.000Z"),
 		Key: r.Key, Organization: r.Organization, Project: r.Project, Model: r.Model, Upstream: r.Upstream,
 		Status: r.Status, Error: r.Error, Prompt: r.Prompt, Cached: r.Cached, Completion: r.Completion, Reasoning: r.Reasoning,
-		Estimated: !r.Reported, Duration: r.Duration, Streamed: r.Streamed, Cancelled: r.Cancelled, User: r.User,
+		Estimated: r.Estimated(), Duration: r.Duration, Streamed: r.Streamed, Cancelled: r.Cancelled, User: r.User,
 	}
 	if r.FirstToken > 0 {
 		v.FirstToken = &r.FirstToken

@@ -32,10 +32,11 @@ type Call struct {
 	Sampled     bool      // whether somebody keeps that trace
 	Principal   Principal // nil until authenticated
 
-	Own *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
+	Token Secret       // by which it was authenticated; it is kept for nothing but not to be repeated
+	Own   *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
 
 	Request   *Request // what was asked, once it is known to be allowed by the contract; never changed
-	Model     string   // what was asked for, once known
+	Model     string   // what was asked for, once known, as Discreet gives it
 	Upstream  string   // the name of the backend that was asked last, once one was
 	Attempts  int      // how often a backend was asked
 	Failed    bool     // whether it ended in an error, if only for the caller having left

@@ -88,7 +88,7 @@ type Config struct {
 	Stream    Stream             `yaml:"stream" doc:"Streamed answers."`
 	Faults    Faults             `yaml:"faults" doc:"What goes wrong with answers on purpose, for tests of how clients take it."`
 	Reload    Reload             `yaml:"reload" doc:"How settings change while the gateway runs (docs/reload.md)."`
-	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one ends the process at once."`
+	Shutdown  Shutdown           `yaml:"shutdown" doc:"From the first SIGINT or SIGTERM to the end. A second one cuts off what runs and ends the process."`
 
 	// Traces are set by variables alone.
 	Traces Traces `yaml:"-"`
@@ -97,6 +97,8 @@ type Config struct {
 	Notices []string `yaml:"-"`
 	// Origins says, by setting, where a value comes from that is not the default. Load fills it.
 	Origins map[string]string `yaml:"-"`
+	// Variables are those that the file refers to. Load makes it.
+	Variables map[string]bool `yaml:"-"`
 	// Files are those that it was read from; what a setting names, whoever reads it adds. Load makes it.
 	Files Files `yaml:"-"`
 	// Blank says that the file of settings sets none. Load finds it.

@@ -17,7 +17,7 @@ import (
 // The error joins every Problem there is. Config then holds what could be read, and Default besides.
 func Load(file string, flags map[string]string, getenv func(string) string) (Config, error) {
 	l := loader{config: Default(), getenv: getenv, origins: map[string]string{}, used: map[string]bool{}}
-	l.config.Files = Files{}
+	l.config.Files, l.config.Variables = Files{}, l.used
 	if file == "" {
 		file = getenv("SPECGATE_CONFIG")
 	}

@@ -128,7 +128,7 @@ store: postgres://specgate:secret@db/specgate
 		Shutdown: config.Shutdown{Delay: 5 * time.Second, Drain: 6 * time.Second},
 	}
 	want.Notices = []string{"h2c is set, and has no effect with tls: HTTP/2 is spoken over TLS"}
-	got.Origins, got.Files = nil, nil
+	got.Origins, got.Variables, got.Files = nil, nil, nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
 	}
@@ -146,7 +146,7 @@ func TestLoadLeavesDefaultsWhereNothingIsSet(t *testing.T) {
 			gpu := want.Upstreams["gpu"]
 			gpu.BaseURL = "http://gpu/v1"
 			want.Upstreams["gpu"] = gpu
-			got.Origins, got.Files = nil, nil
+			got.Origins, got.Variables, got.Files = nil, nil, nil
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("Load (-want +got):\n%s", diff)
 			}

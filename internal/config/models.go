@@ -72,11 +72,7 @@ func unknownUpstream(name string, known []string) string {
 	if name == "" {
 		return "is missing: name one of " + all
 	}
-	fields := make([]field, len(known))
-	for i := range known {
-		fields[i].name = known[i]
-	}
-	if near := nearest(name, fields); near != "" {
+	if near := Nearest(name, known); near != "" {
 		return fmt.Sprintf("is %q, and no upstream is called that; did you mean %s?", name, near)
 	}
 	return fmt.Sprintf("is %q, and no upstream is called that; there is %s", name, all)

@@ -9,27 +9,27 @@ import (
 // unknown says what may have been meant by a setting that does not exist: the message, and the
 // setting where there is one that it comes near.
 func unknown(path, name string, section []field) (message, meant string) {
-	if near := nearest(name, section); near != "" {
+	known := make([]string, len(section))
+	for i, f := range section {
+		known[i] = f.name
+	}
+	if near := Nearest(name, known); near != "" {
 		meant = join(strings.TrimSuffix(strings.TrimSuffix(path, name), "."), near)
 		return fmt.Sprintf("is not a setting; did you mean %s?", meant), meant
 	}
 	if elsewhere := namesake(name); elsewhere != "" {
 		return fmt.Sprintf("is not a setting; did you mean %s?", elsewhere), ""
 	}
-	known := make([]string, len(section))
-	for i, f := range section {
-		known[i] = f.name
-	}
 	return "is not a setting; known here: " + strings.Join(known, ", "), ""
 }
 
-// nearest is the setting of section that name was most likely meant to be, or empty. A third of the
+// Nearest is the one of those known that a name was most likely meant to be, or empty. A third of the
 // letters may be wrong: more, and the guess would be no help.
-func nearest(name string, section []field) string {
+func Nearest(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
-	for _, f := range section {
-		if d := distance(plain(name), plain(f.name)); d < least {
-			best, least = f.name, d
+	for _, one := range known {
+		if d := distance(plain(name), plain(one)); d < least {
+			best, least = one, d
 		}
 	}
 	return best

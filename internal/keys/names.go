@@ -3,6 +3,7 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,11 +38,16 @@ func CheckKeyName(name string) error {
 	return CheckName(name)
 }
 
+// tokenLike is what reads as a token, or as the greater part of one.
+var tokenLike = regexp.MustCompile(`(?i)sg-[a-z0-9_-]{40,}`)
+
 // CheckDescription says what is wrong with a description, which may be empty.
 func CheckDescription(text string) error { return checkText("description", text, maxDescription) }
 
 func checkText(what, text string, most int) error {
 	switch {
+	case tokenLike.MatchString(text):
+		return fmt.Errorf("the %s holds what reads as a token, which is to be kept nowhere", what)
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return fmt.Errorf("the %s holds a character that cannot be printed", what)
 	case utf8.RuneCountInString(text) > most:
@@ -60,11 +66,11 @@ func CheckModels(patterns []string) error {
 		if p == "" {
 			return errors.New("a pattern of models is empty")
 		}
-		if strings.Contains(p, "**") {
-			return fmt.Errorf("the pattern %q has two asterisks in a row: one stands for any characters", p)
-		}
 		if err := checkText("pattern of models", p, maxPattern); err != nil {
 			return err
+		}
+		if strings.Contains(p, "**") {
+			return fmt.Errorf("the pattern %q has two asterisks in a row: one stands for any characters", p)
 		}
 	}
 	return nil

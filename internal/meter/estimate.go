@@ -18,13 +18,25 @@ const (
 	most = 1 << 50
 )
 
-// estimate is how many tokens a request may use: those of its prompts, and for each prompt as many times
-// max_tokens as choices are generated.
+// estimate is how many tokens a request may use: those of its prompts, and those that are generated.
 func estimate(req *completion.Request) int64 {
+	return int64(min(most, float64(promptTokens(req))+generated(req)))
+}
+
+// generated is for each prompt as many times max_tokens as choices are generated.
+func generated(req *completion.Request) float64 {
 	prompts := float64(max(1, promptCount(req.Field("prompt"))))
 	choices := max(1, number(req, "n", 1), number(req, "best_of", 1))
-	generated := prompts * choices * number(req, "max_tokens", usualMaxTokens)
-	return int64(min(most, float64(promptTokens(req))+generated))
+	return prompts * choices * number(req, "max_tokens", usualMaxTokens)
+}
+
+// mostGenerated is how many tokens a request lets be generated. Where it does not say, backends have limits of their
+// own.
+func mostGenerated(req *completion.Request) int64 {
+	if number(req, "max_tokens", most) == most {
+		return most
+	}
+	return int64(min(most, generated(req)))
 }
 
 // promptTokens estimates the tokens of all prompts: of ids their count, of text its bytes as they were sent.

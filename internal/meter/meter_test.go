@@ -91,6 +91,19 @@ func so(completed int, text string) string {
 	return fmt.Sprintf(`{"choices":[{"text":%q,"index":0}],"usage":{"prompt_tokens":4,"completion_tokens":%d}}`, text, completed)
 }
 
+// with is a chunk with some text, and more of its choice.
+func with(text, more string) string {
+	return fmt.Sprintf(`{"choices":[{"text":%q,"index":0,%s}]}`, text, more)
+}
+
+// words are chunks with a text each.
+func words(each ...string) (all []string) {
+	for _, text := range each {
+		all = append(all, with(text, `"logprobs":null`))
+	}
+	return all
+}
+
 // left is what a limiter has left of 1000 tokens.
 func left(t *testing.T, l limits.Limiter) int64 {
 	t.Helper()
@@ -128,11 +141,17 @@ func TestCompletionsAreSettled(t *testing.T) {
 		"stream, unreported": {askedIn, streams(chunk, chunk), -1, completion.Tokens{Prompt: 2, Completion: 4}},
 		"stream, left":       {askedIn, streams(chunk, chunk, tally), 1, completion.Tokens{Prompt: 2, Completion: 2}},
 		// Some backends say all the way how much it has been so far.
-		"stream, running, left":    {askedIn, streams(so(1, "ab"), so(2, "ab"), so(3, "ab")), 2, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
-		"stream, running, whole":   {askedIn, streams(so(1, "abcdef"), so(2, "abcdef")), -1, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
-		"stream, first, left":      {askedIn, streams(so(0, ""), chunk, chunk), 3, completion.Tokens{Prompt: 4, Completion: 4}},
-		"stream, at the end, left": {askedIn, streams(chunk, tally), 2, reported},
-		"stream, unread":           {askedIn, streams(chunk, chunk, tally), 0, completion.Tokens{Prompt: 2}},
+		"stream, running, left":     {askedIn, streams(so(1, "ab"), so(2, "ab"), so(3, "ab")), 2, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
+		"stream, running, whole":    {askedIn, streams(so(1, "abcdef"), so(2, "abcdef")), -1, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
+		"stream, first, left":       {askedIn, streams(so(0, ""), chunk, chunk), 3, completion.Tokens{Prompt: 4, Completion: 4}},
+		"stream, running, then not": {askedIn, streams(so(3, "ab"), chunk, chunk), 3, completion.Tokens{Prompt: 4, Completion: 7}},
+		"stream, short, left":       {askedIn, streams(words("The", " cat", " sat", " on", " a", " mat", ".", "")...), 8, completion.Tokens{Prompt: 2, Completion: 7}},
+		"stream, long, left":        {askedIn, streams(words("The cat sat on", " a mat.", "")...), 3, completion.Tokens{Prompt: 2, Completion: 7}},
+		"stream, listed, left":      {askedIn, streams(with("abcdefgh", `"logprobs":{"tokens":["abcd","efgh"]}`), with("abcdefgh", `"token_ids":[1,2,3]`)), 2, completion.Tokens{Prompt: 2, Completion: 5}},
+		"stream, too much, left":    {askedIn, streams(words(strings.Repeat("long ", 99), "er")...), 2, completion.Tokens{Prompt: 2, Completion: 50}},
+		"stream, echo, left":        {strings.Replace(askedIn, "{", `{"echo":true,`, 1), streams(words("123456", "ab", "cd")...), 3, completion.Tokens{Prompt: 2, Completion: 2}},
+		"stream, at the end, left":  {askedIn, streams(chunk, tally), 2, reported},
+		"stream, unread":            {askedIn, streams(chunk, chunk, tally), 0, completion.Tokens{Prompt: 2}},
 		"refused": {asked, func(context.Context, *completion.Request) (*completion.Answer, error) {
 			return nil, apierror.ModelNotFound()
 		}, 0, completion.Tokens{}},
@@ -273,10 +292,15 @@ func BenchmarkUsage(b *testing.B) {
 func FuzzTextTokens(f *testing.F) {
 	f.Add([]byte(chunk))
 	f.Add([]byte(`{"text": "a\"b\\","text":null,"text":`))
-	f.Add([]byte(`{"text":"never ends\`))
+	f.Add([]byte(`{"choices":[{"text":"a","logprobs":{"tokens":["a","b"]}},{"text":"b","token_ids":[1,2]},{"text":"c","logprobs":null}]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		if n := textTokens(doc); n < 0 || n > int64(len(doc)) {
-			t.Errorf("%d tokens in %d bytes", n, len(doc))
+		if !json.Valid(doc) {
+			return
+		}
+		var seen texts
+		seen.add(doc)
+		if n := seen.tokens(most); n < 0 || n > int64(len(doc)) || seen.streamed(most) > n {
+			t.Errorf("%d tokens in %d bytes, %d of a stream", n, len(doc), seen.streamed(most))
 		}
 	})
 }

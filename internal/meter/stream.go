@@ -13,12 +13,12 @@ import (
 // stream counts the chunks of a stream as they pass.
 type stream struct {
 	completion.Stream
-	job       *job
-	hides     bool // whether the caller did not ask for the usage
-	used      completion.Tokens
-	whole     bool  // whether used is the backend's last word: nothing was generated after it that counts
-	generated int64 // tokens so far, estimated
-	closed    bool
+	job    *job
+	hides  bool // whether the caller did not ask for the usage
+	used   completion.Tokens
+	whole  bool  // whether used is the backend's last word: nothing was generated after it that counts
+	since  texts // that came after the backend had last counted what is generated
+	closed bool
 }
 
 var (
@@ -69,10 +69,8 @@ func (s *stream) settle() {
 		s.job.end(completion.Tokens{})
 	case s.used.Reported && s.whole:
 		s.job.end(s.used)
-	case s.used.Reported:
-		s.job.end(s.job.atLeast(s.used, s.generated))
 	default:
-		s.job.end(s.job.guess(s.generated))
+		s.job.end(s.job.ofStream(s.used, &s.since))
 	}
 }
 
@@ -81,17 +79,23 @@ var usageKey = []byte(`"usage"`)
 // read counts a chunk, and reports whether it is for the caller.
 func (s *stream) read(chunk []byte) bool {
 	if bytes.Contains(chunk, usageKey) {
-		if used, ok := usageIn(chunk); ok {
+		used, ok := usageIn(chunk)
+		if ok {
 			s.used = used
 		}
 		if isUsage(chunk) {
 			s.whole = true
 			return !s.hides
 		}
+		if ok && used.Completion > 0 { // the chunk's own text among it
+			s.whole, s.since = false, texts{}
+			s.note()
+			return true
+		}
 	}
 	s.whole = false
 	s.note()
-	s.generated += textTokens(chunk)
+	s.since.add(chunk)
 	return true
 }
 

@@ -1,7 +1,7 @@
 package meter
 
 import (
-	"bytes"
+	"cmp"
 	"math"
 	"strconv"
 
@@ -17,29 +17,45 @@ func (j *job) ofBody(body []byte) completion.Tokens {
 	if used, ok := usageIn(body); ok {
 		return used
 	}
-	return j.guess(textTokens(body))
+	var t texts
+	t.add(body)
+	return j.guess(t.tokens(mostGenerated(j.req)))
 }
+
+// ofStream is what a stream used that was not heard to its end, by what the backend said last on the way, and by the
+// texts that came since.
+func (j *job) ofStream(said completion.Tokens, since *texts) completion.Tokens {
+	if said.Completion == 0 { // it says nothing of them, whatever came
+		used := j.guess(j.generated(since))
+		used.Prompt, used.Cached = cmp.Or(said.Prompt, used.Prompt), said.Cached
+		used.Reported = said.Prompt > 0 && used.Completion == 0
+		return used
+	}
+	more := since.streamed(mostGenerated(j.req))
+	said.Completion += more
+	said.Reported = said.Prompt > 0 && more == 0
+	said.Prompt = cmp.Or(said.Prompt, promptTokens(j.req))
+	return said
+}
+
+// generated is how many tokens the texts of a stream are. Where the prompt is one of them, nothing is to be told from
+// how short they are.
+func (j *job) generated(t *texts) int64 {
+	if j.echoes() {
+		return t.tokens(mostGenerated(j.req) + promptTokens(j.req))
+	}
+	return t.streamed(mostGenerated(j.req))
+}
+
+func (j *job) echoes() bool { return string(j.req.Field("echo")) == "true" }
 
 // guess is what was used where the backend does not say: the prompt by its estimate, and what was generated.
 func (j *job) guess(generated int64) completion.Tokens {
 	prompt := promptTokens(j.req)
-	if string(j.req.Field("echo")) == "true" { // the prompt came back with it
+	if j.echoes() { // the prompt came back with it
 		generated -= prompt
 	}
 	return completion.Tokens{Prompt: prompt, Completion: max(0, generated)}
-}
-
-// atLeast is what was used where the backend said so on the way, and was not heard to the end: of what it said
-// last and of what was generated the greater.
-func (j *job) atLeast(used completion.Tokens, generated int64) completion.Tokens {
-	guessed := j.guess(generated)
-	if used.Prompt == 0 {
-		used.Prompt, used.Reported = guessed.Prompt, false
-	}
-	if used.Completion < guessed.Completion {
-		used.Completion, used.Reported = guessed.Completion, false
-	}
-	return used
 }
 
 // usageIn reads the usage of an answer or of a chunk; ok is false where it has none. Zeros alone, which some
@@ -77,37 +93,6 @@ func count(raw []byte) int64 {
 		return 0
 	}
 	return min(max(0, n), mostReported)
-}
-
-var textKey = []byte(`"text":`)
-
-// textTokens estimates the tokens of the texts of a document: every text that is not empty is one at least.
-// Within a string its quotes would be escaped, so the key is found wherever it is one.
-func textTokens(doc []byte) (tokens int64) {
-	for {
-		_, after, found := bytes.Cut(doc, textKey)
-		if !found {
-			return tokens
-		}
-		doc = after
-		text := bytes.TrimLeft(after, " \t\r\n")
-		if len(text) > 0 && text[0] == '"' {
-			tokens += tokensOf(textEnd(text[1:]))
-		}
-	}
-}
-
-// textEnd is where the string ends whose inside doc begins with.
-func textEnd(doc []byte) int {
-	for i := 0; i < len(doc); i++ {
-		switch doc[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return len(doc)
 }
 
 // withUsage asks for the usage at the end of a stream; every other option stays.

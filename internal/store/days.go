@@ -75,7 +75,7 @@ func (s *daySum) add(r *usage.Record) {
 	case r.Error != "":
 		s.Errors++
 	}
-	if !r.Reported {
+	if r.Estimated() {
 		s.Estimated++
 	}
 	s.Prompt += r.Prompt

@@ -36,8 +36,8 @@ func (s *Store) Keys(ctx context.Context) ([]keys.Key, error) {
 	return all, nil
 }
 
-// KeyNamed finds a key by its id, or by a name that no other has of those that are not revoked. Who has an
-// id means that key, whatever another is called.
+// KeyNamed finds a key by its id, or by a name that no other has of those that are not revoked, else of those that
+// are. Who has an id means that key, whatever another is called.
 func (s *Store) KeyNamed(ctx context.Context, named string) (keys.Key, error) {
 	return keyNamed(ctx, s.queries(), named)
 }
@@ -48,6 +48,9 @@ func keyNamed(ctx context.Context, q *sqlgen.Queries, named string) (keys.Key, e
 		return k, err
 	}
 	rows, failed := q.KeysNamed(ctx, named)
+	if failed == nil && len(rows) == 0 {
+		rows, failed = q.RevokedKeysNamed(ctx, named)
+	}
 	switch {
 	case failed != nil:
 		return keys.Key{}, found(failed, "keys")

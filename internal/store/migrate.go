@@ -15,17 +15,9 @@ import (
 // wait; where there is nothing to do nobody waits for anything. A schema that is newer than this program is
 // left as it is.
 func (s *Store) migrate(ctx context.Context) (err error) {
-	dialect, folder := goose.DialectSQLite3, "migrations/sqlite"
-	if _, ok := s.engine.(postgres); ok {
-		dialect, folder = goose.DialectPostgres, "migrations/postgres"
-	}
-	files, err := fs.Sub(migrations, folder)
+	provider, dialect, err := s.migrations()
 	if err != nil {
 		return err
-	}
-	provider, err := goose.NewProvider(dialect, s.db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
 	}
 	if s.migrated(ctx, dialect, provider.ListSources()) {
 		return nil
@@ -39,6 +31,23 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// migrations are all there are for the store's database.
+func (s *Store) migrations() (provider *goose.Provider, dialect goose.Dialect, err error) {
+	dialect, folder := goose.DialectSQLite3, "migrations/sqlite"
+	if _, ok := s.engine.(postgres); ok {
+		dialect, folder = goose.DialectPostgres, "migrations/postgres"
+	}
+	files, err := fs.Sub(migrations, folder)
+	if err != nil {
+		return nil, dialect, err
+	}
+	provider, err = goose.NewProvider(dialect, s.db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, dialect, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, dialect, nil
 }
 
 // migrated reports whether the database says that it has every migration. One that cannot say, where there

@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
-	"strings"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -27,7 +25,7 @@ func (s sqlite) place() string { return s.path }
 const sqlitePragmas = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
 
-func openSQLite(path string) (*Store, error) {
+func openSQLite(ctx context.Context, path string) (*Store, error) {
 	switch path {
 	case "":
 		return nil, errors.New("the URL names no file: write sqlite://FILE")
@@ -37,13 +35,20 @@ func openSQLite(path string) (*Store, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
+	if err := ours(ctx, path); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return sqliteAt(path, sqlitePragmas)
+}
+
+func sqliteAt(path, pragmas string) (*Store, error) {
 	opened, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	var dbs [2]*sql.DB
 	for i, most := range []int{4, 1} {
-		if dbs[i], err = sql.Open("sqlite", fileURI(path)+sqlitePragmas); err != nil {
+		if dbs[i], err = sql.Open("sqlite", fileURI(path)+pragmas); err != nil {
 			return nil, err
 		}
 		dbs[i].SetMaxOpenConns(most)
@@ -51,17 +56,23 @@ func openSQLite(path string) (*Store, error) {
 	return &Store{db: dbs[0], following: dbs[1], engine: sqlite{path, opened}}, nil
 }
 
-// There fails where a URL names a file of SQLite that is not there, which Open would make. Of another database it says
-// nothing.
-func There(url string) error {
-	path, ok := strings.CutPrefix(url, "sqlite://")
-	if !ok || path == "" {
-		return nil
+// ours fails for a file that is no database, and for a database of somebody else's, which not even its mode is to be
+// changed of.
+func ours(ctx context.Context, path string) (err error) {
+	db, err := sql.Open("sqlite", fileURI(path)+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no store at %s: it is made by a gateway, or by the first key; --store names another", path)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var tables, mine int
+	const count = "SELECT count(*), count(CASE WHEN name = 'goose_db_version' THEN 1 END) FROM sqlite_master WHERE type IN ('table', 'view')"
+	if err := db.QueryRowContext(ctx, count).Scan(&tables, &mine); err != nil {
+		return err
 	}
-	return nil // Open says what else is wrong
+	if tables > 0 && mine == 0 {
+		return errors.New("the database is another program's, and is left as it is: name a file of its own")
+	}
+	return nil
 }
 
 // private makes a file that nobody else can read, where there is none. What SQLite puts beside it has the

@@ -8,6 +8,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -53,7 +55,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	var err error
 	switch scheme, rest, _ := strings.Cut(url, "://"); scheme {
 	case "sqlite":
-		s, err = openSQLite(rest)
+		s, err = openSQLite(ctx, rest)
 	case "postgres", "postgresql":
 		s, err = openPostgres(url)
 	default:
@@ -64,6 +66,26 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// OpenToRead is Open for who only reads. A file that is not there is an error, and one that may not be written is read
+// as it is; then what changes the store fails.
+func OpenToRead(ctx context.Context, url string) (*Store, error) {
+	path, ok := strings.CutPrefix(url, "sqlite://")
+	if !ok || path == "" {
+		return Open(ctx, url)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no store at %s: it is made by a gateway, or by the first key; --store names another", path)
+	}
+	if writable(path) {
+		return Open(ctx, url)
+	}
+	s, err := readOnly(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("open store to read it: %s: %w", path, err)
 	}
 	return s, nil
 }

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,9 +53,12 @@ func (s *Store) addUsage(ctx context.Context, records []usage.Record) error {
 // UsageSecret is what users are hashed with, the same for all who have the store. It is made once.
 func (s *Store) UsageSecret(ctx context.Context) ([]byte, error) {
 	const name = "usage"
+	q := s.queries()
+	if secret, err := q.Secret(ctx, name); !errors.Is(err, sql.ErrNoRows) {
+		return secret, found(err, "secret of usage")
+	}
 	made := make([]byte, 32)
 	_, _ = rand.Read(made) // never fails
-	q := s.queries()
 	if err := q.AddSecret(ctx, sqlgen.AddSecretParams{Name: name, Value: made}); err != nil {
 		return nil, fmt.Errorf("make the secret of usage: %w", err)
 	}
@@ -72,6 +78,19 @@ func (s *Store) Records(ctx context.Context, f UsageFilter, after string, most i
 		After: max(after, usage.FirstID(f.Since)), Before: usage.FirstID(f.Until), Most: int32(most),
 		Organization: f.Organization, Project: f.Project, Key: f.Key, Model: f.Model, UserHash: f.User,
 	})
+	return recordsOf(rows, err)
+}
+
+// NewestRecords is Records against the order of time, before one with the id before; empty begins.
+func (s *Store) NewestRecords(ctx context.Context, f UsageFilter, before string, most int) ([]usage.Record, error) {
+	rows, err := s.queries().NewestRecords(ctx, sqlgen.NewestRecordsParams{
+		Since: usage.FirstID(f.Since), Before: cmp.Or(before, usage.FirstID(f.Until)), Most: int32(most),
+		Organization: f.Organization, Project: f.Project, Key: f.Key, Model: f.Model, UserHash: f.User,
+	})
+	return recordsOf(rows, err)
+}
+
+func recordsOf(rows []sqlgen.Usage, err error) ([]usage.Record, error) {
 	if err != nil {
 		return nil, found(err, "usage")
 	}

@@ -39,6 +39,10 @@ type Record struct {
 	User       string `json:"user"`      // the keyed hash of `user`; empty where none was given
 }
 
+// Estimated reports whether tokens were counted that no backend told of. A request that used none has nothing to
+// estimate.
+func (r *Record) Estimated() bool { return !r.Reported && r.Prompt+r.Completion > 0 }
+
 // mostModel is how many bytes of a model's name are kept.
 const mostModel = 256
 

@@ -9,6 +9,9 @@ FROM keys WHERE id = $1;
 -- name: KeysNamed :many
 SELECT * FROM keys WHERE name = $1 AND revoked_at = 0;
 
+-- name: RevokedKeysNamed :many
+SELECT * FROM keys WHERE name = $1 AND revoked_at > 0;
+
 -- name: Keys :many
 SELECT * FROM keys ORDER BY created_at, id;
 

@@ -67,6 +67,17 @@ WHERE id > sqlc.arg(after) AND id < sqlc.arg(before)
 ORDER BY id
 LIMIT sqlc.arg(most);
 
+-- name: NewestRecords :many
+SELECT * FROM usage
+WHERE id >= sqlc.arg(since) AND id < sqlc.arg(before)
+    AND (CAST(sqlc.arg(organization) AS text) = '' OR record->>'organization' = sqlc.arg(organization))
+    AND (CAST(sqlc.arg(project) AS text) = '' OR record->>'project' = sqlc.arg(project))
+    AND (CAST(sqlc.arg(key) AS text) = '' OR record->>'key' = sqlc.arg(key))
+    AND (CAST(sqlc.arg(model) AS text) = '' OR record->>'model' = sqlc.arg(model))
+    AND (CAST(sqlc.arg(user_hash) AS text) = '' OR record->>'user' = sqlc.arg(user_hash))
+ORDER BY id DESC
+LIMIT sqlc.arg(most);
+
 -- name: AddToScopes :exec
 INSERT INTO usage_scopes (scope, id, day, tokens)
 SELECT value->>'scope', value->>'id', CAST(value->>'day' AS bigint), CAST(value->>'tokens' AS bigint)

@@ -261,6 +261,55 @@ func (q *Queries) ProjectsOfKeys(ctx context.Context) ([]KeyProject, error) {
 	return items, nil
 }
 
+const revokedKeysNamed = `-- name: RevokedKeysNamed :many
+SELECT id, name, description, organization_id, every_project, default_project_id, models, secret_hash, previous_hash, previous_until, disabled, requests, tokens, parallel, day_tokens, month_tokens, created_at, expires_at, revoked_at, last_used_at, changed FROM keys WHERE name = $1 AND revoked_at > 0
+`
+
+func (q *Queries) RevokedKeysNamed(ctx context.Context, name string) ([]Key, error) {
+	rows, err := q.db.QueryContext(ctx, revokedKeysNamed, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Key{}
+	for rows.Next() {
+		var i Key
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Description,
+			&i.OrganizationID,
+			&i.EveryProject,
+			&i.DefaultProjectID,
+			&i.Models,
+			&i.SecretHash,
+			&i.PreviousHash,
+			&i.PreviousUntil,
+			&i.Disabled,
+			&i.Requests,
+			&i.Tokens,
+			&i.Parallel,
+			&i.DayTokens,
+			&i.MonthTokens,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.RevokedAt,
+			&i.LastUsedAt,
+			&i.Changed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const updateKey = `-- name: UpdateKey :exec
 UPDATE keys
 SET name = $2, description = $3, every_project = $4, default_project_id = $5, models = $6,

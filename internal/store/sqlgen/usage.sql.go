@@ -268,6 +268,61 @@ func (q *Queries) ModelsBeyond(ctx context.Context, arg ModelsBeyondParams) ([]s
 	return items, nil
 }
 
+const newestRecords = `-- name: NewestRecords :many
+SELECT id, record FROM usage
+WHERE id >= $1 AND id < $2
+    AND (CAST($3 AS text) = '' OR record->>'organization' = $3)
+    AND (CAST($4 AS text) = '' OR record->>'project' = $4)
+    AND (CAST($5 AS text) = '' OR record->>'key' = $5)
+    AND (CAST($6 AS text) = '' OR record->>'model' = $6)
+    AND (CAST($7 AS text) = '' OR record->>'user' = $7)
+ORDER BY id DESC
+LIMIT $8
+`
+
+type NewestRecordsParams struct {
+	Since        string
+	Before       string
+	Organization string
+	Project      string
+	Key          string
+	Model        string
+	UserHash     string
+	Most         int32
+}
+
+func (q *Queries) NewestRecords(ctx context.Context, arg NewestRecordsParams) ([]Usage, error) {
+	rows, err := q.db.QueryContext(ctx, newestRecords,
+		arg.Since,
+		arg.Before,
+		arg.Organization,
+		arg.Project,
+		arg.Key,
+		arg.Model,
+		arg.UserHash,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Usage{}
+	for rows.Next() {
+		var i Usage
+		if err := rows.Scan(&i.ID, &i.Record); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const records = `-- name: Records :many
 SELECT id, record FROM usage
 WHERE id > $1 AND id < $2
