@@ -2,6 +2,7 @@ package main
 
 import (
 	"database/sql"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -67,4 +68,20 @@ func TestNoTextHoldsAToken(t *testing.T) {
 		}
 	}
 	a.run("keys", "update", "k", "--description", "sg-x is how they begin", "--model", "sg-7b-*")
+}
+
+// Nor in a trace, where its backend repeats it too.
+func TestTokensOfCallersAreNotTraced(t *testing.T) {
+	t.Parallel()
+	token := "sg-" + strings.Repeat("a", 16) + "-" + strings.Repeat("b", 59)
+	for _, told := range []string{token, testToken} {
+		g, r := startTraced(t, nil, "", fakebackend.JSON(200, strings.Replace(answered, `"model":"m"`, `"model":"`+told+`"`, 1)))
+		if got := g.complete(`{"model":"`+told+`","prompt":"x"}`, "x-request-id: one"); got.status != 200 {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		spans := r.of("one")
+		if text := fmt.Sprint(spans); len(spans) < 2 || strings.Contains(text, told) {
+			t.Errorf("%s is told in %s", told, text)
+		}
+	}
 }

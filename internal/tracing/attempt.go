@@ -101,7 +101,7 @@ const other = "other"
 // model is what an attempt asks for: what a target calls it, which is in the settings, or else what those know of
 // the caller's word.
 func (t *Tracer) model(call *completion.Call, req *completion.Request) string {
-	if req.Model != call.Model {
+	if call.Discreet(req.Model) != call.Model {
 		return req.Model
 	}
 	if name := t.options.Models(req.Model); name != "" {
