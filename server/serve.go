@@ -74,7 +74,7 @@ func (s *Server) drain(ctx context.Context, front *http.Server) {
 	}
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
-	context.AfterFunc(s.patience, stop)
+	defer context.AfterFunc(s.patience, stop)() //nolint:contextcheck // that is of the server, not of a request
 	if shutdown(waiting, front, end.Drain) {
 		return
 	}
