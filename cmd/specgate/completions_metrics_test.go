@@ -21,7 +21,7 @@ const (
 
 // labelled is a metric of completions with its labels, as it is printed. upstream is empty where none was asked.
 func labelled(metric, upstream, model, more string) string {
-	provider := map[string]string{"a": "vllm", "b": "vllm", "default": "custom", "": "specgate"}[upstream]
+	provider := map[string]string{"a": "vllm", "b": "vllm", "default": "custom", "": "specgate", "embedded": "specgate"}[upstream]
 	return fmt.Sprintf(`%s{%sgen_ai_operation_name="text_completion",gen_ai_provider_name=%q,gen_ai_request_model=%q,upstream=%q}`, metric, more, provider, model, upstream)
 }
 

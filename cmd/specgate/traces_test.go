@@ -81,6 +81,9 @@ func TestTraceOfACompletion(t *testing.T) {
 	if r.path != "/v1/traces" || r.header.Get("Authorization") != "Bearer in" || r.header.Get("Content-Type") != "application/x-protobuf" {
 		t.Errorf("posted to %s with %v", r.path, r.header)
 	}
+	if id, ok := r.process["service.instance.id"].(string); !ok || len(id) != 36 {
+		t.Errorf("the process has the id %v", r.process["service.instance.id"])
+	}
 	if r.process["service.name"] != "front" || r.process["deployment.environment.name"] != "test" || r.process["telemetry.sdk.language"] != "go" {
 		t.Errorf("the process is %v", r.process)
 	}
@@ -280,7 +283,7 @@ func TestTraceOfTheEmbeddedModel(t *testing.T) {
 	}
 	attempt := spansNamed(r.of("one"), attemptOf+"specgate-1")[0]
 	attempt.mustHave(t, map[string]any{"gen_ai.provider.name": "specgate", "gen_ai.usage.input_tokens": 1, "server.address": nil})
-	g.mustCount(labelled("gen_ai_server_request_duration_count", "specgate", "specgate-1", `error_type="",`), "1")
+	g.mustCount(labelled("gen_ai_server_request_duration_count", "embedded", "specgate-1", `error_type="",`), "1")
 	if r.path != "/in" || attempt.kind != tracepb.Span_SPAN_KIND_INTERNAL {
 		t.Errorf("%s, %v", r.path, attempt.kind)
 	}

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,21 @@ func TestTracesAreReadFromTheStandardVariables(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || refused != "" {
 		t.Errorf("%s (-want +got)\n%s", refused, diff)
+	}
+}
+
+// Headers, which may hold a token, may be in a file.
+func TestTraceHeadersFromAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "headers")
+	if err := os.WriteFile(path, []byte("a=b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS_FILE", "OTEL_EXPORTER_OTLP_TRACES_HEADERS_FILE"} {
+		got, refused := tracesOf(t, map[string]string{"OTEL_TRACES_EXPORTER": "otlp", name: path})
+		if diff := cmp.Diff(map[string]config.Secret{"a": config.NewSecret("b")}, got.Headers); diff != "" || refused != "" {
+			t.Errorf("%s: %s (-want +got)\n%s", name, refused, diff)
+		}
 	}
 }
 

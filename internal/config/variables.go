@@ -17,13 +17,27 @@ func (v variables) get(name string) string { return strings.TrimSpace(v.getenv(n
 
 func (v variables) report(name, message string) { v.loader.report(name, "", message) }
 
+// What the names of the variables of OpenTelemetry's exporters begin with.
+const (
+	otlpAll    = "OTEL_EXPORTER_OTLP_"
+	otlpTraces = "OTEL_EXPORTER_OTLP_TRACES_"
+)
+
 // signal is a variable of OpenTelemetry's exporters: the one for traces, or else the one for all signals.
 func (v variables) signal(what string) (name, value string) {
-	const all, traces = "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"
-	if value = v.get(traces + what); value != "" {
-		return traces + what, value
+	if value = v.get(otlpTraces + what); value != "" {
+		return otlpTraces + what, value
 	}
-	return all + what, v.get(all + what)
+	return otlpAll + what, v.get(otlpAll + what)
+}
+
+// secretSignal is one that may be given as a file.
+func (v variables) secretSignal(what string) (name, value string) {
+	if name, value = v.secret(otlpTraces+what, ""); value != "" {
+		return name, strings.TrimSpace(value)
+	}
+	name, value = v.secret(otlpAll+what, "")
+	return name, strings.TrimSpace(value)
 }
 
 // oneOf is a variable that has one of some values.

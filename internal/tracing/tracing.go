@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -79,10 +80,10 @@ func New(o Options) (*Tracer, error) {
 	}, nil
 }
 
-// process is what all spans tell of this process.
+// process is what all spans tell of this process. What is set comes first.
 func process(o Options) *resource.Resource {
 	all := []attribute.KeyValue{
-		semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version),
+		semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(uuid.NewString()),
 		semconv.TelemetrySDKName("opentelemetry"), semconv.TelemetrySDKLanguageGo, semconv.TelemetrySDKVersion(sdkVersion()),
 	}
 	for key, value := range o.Resource {
