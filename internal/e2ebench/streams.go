@@ -38,20 +38,10 @@ func memory(ctx context.Context, gate *contestant, n int, what string) error {
 	if err != nil {
 		return err
 	}
-	open := make([]net.Conn, 0, n)
-	defer func() {
-		for _, conn := range open {
-			_ = conn.Close()
-		}
-		time.Sleep(time.Second) // for the gateway to see it
-	}()
-	for i := range n {
-		// One loopback address has some 28,000 ports to offer.
-		conn, _, err := openStream(ctx, gate.address, "idle")
-		if err != nil {
-			return fmt.Errorf("stream %d of %d: %w", i+1, n, err)
-		}
-		open = append(open, conn)
+	open, err := openIdle(ctx, gate.address, n)
+	defer leave(open)
+	if err != nil {
+		return err
 	}
 	time.Sleep(2 * time.Second)
 	after, err := gate.resident()
@@ -60,6 +50,27 @@ func memory(ctx context.Context, gate *contestant, n int, what string) error {
 	}
 	fmt.Printf("\n%d idle streams: %s %.1f KB\n", n, what, float64(after-before)/float64(n)/1024)
 	return nil
+}
+
+// openIdle opens streams, each of which is sent one event and then nothing.
+func openIdle(ctx context.Context, address string, n int) ([]net.Conn, error) {
+	open := make([]net.Conn, 0, n)
+	for i := range n {
+		// One loopback address has some 28,000 ports to offer.
+		conn, _, err := openStream(ctx, address, "idle")
+		if err != nil {
+			return open, fmt.Errorf("stream %d of %d: %w", i+1, n, err)
+		}
+		open = append(open, conn)
+	}
+	return open, nil
+}
+
+func leave(open []net.Conn) {
+	for _, conn := range open {
+		_ = conn.Close()
+	}
+	time.Sleep(time.Second) // for the gateway to see it
 }
 
 // openStream asks for a stream and returns once its first event is there.

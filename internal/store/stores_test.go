@@ -30,7 +30,7 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 }
 
 // newPostgres makes a database that is gone after the test.
-func newPostgres(t *testing.T) string {
+func newPostgres(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv("SPECGATE_TEST_POSTGRES")
 	if server == "" {
@@ -73,7 +73,7 @@ func raw(t *testing.T, at string) *sql.DB {
 	return db
 }
 
-func open(t *testing.T, url string) *store.Store {
+func open(t testing.TB, url string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), url)
 	if err != nil {
