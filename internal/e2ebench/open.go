@@ -58,7 +58,7 @@ func holds(ctx context.Context, f *field, o options, n int) error {
 	if err != nil {
 		return err
 	}
-	streams, err := openIdle(ctx, gate.address, n)
+	streams, err := openIdle(ctx, gate, n)
 	defer leave(streams)
 	if err != nil {
 		return err

@@ -49,11 +49,32 @@ func scale(ctx context.Context, f *field, o options) error {
 		}
 		reportWays(load, ways, turns)
 	}
+	if err := own.trickle(ctx, ways[len(ways)-1].gateways[0]); err != nil {
+		return err
+	}
 	if err := s.report(ctx, onPostgres(ways)); err != nil {
 		return err
 	}
 	own.end() // SQLite's log goes back into its file
 	return reportSQLite(ctx, o, own.sqlite())
+}
+
+// trickle has a gateway count something in each half second of a minute, of which there are then as many counts as
+// there can be.
+func (f *field) trickle(ctx context.Context, gate *contestant) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for range 310 {
+		<-tick.C
+		conn, _, err := openStream(ctx, gate, "trickle")
+		if err != nil {
+			return err
+		}
+		if err := conn.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ofUsers is a load of which each day has thousands of sums.
