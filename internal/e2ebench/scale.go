@@ -31,7 +31,7 @@ func scale(ctx context.Context, f *field, o options) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.close(ctx)
 	own := &field{dir: f.dir, upstream: f.upstream}
 	defer own.end()
 	ways, err := own.startWays(ctx, o, s)

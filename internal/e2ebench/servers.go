@@ -65,8 +65,8 @@ func findServers(ctx context.Context) (*servers, error) {
 	return s, err
 }
 
-func (s *servers) close() {
-	_, _ = s.ask(context.Background(), s.server, "DROP DATABASE "+s.database+" WITH (FORCE)")
+func (s *servers) close(ctx context.Context) {
+	_, _ = s.ask(context.WithoutCancel(ctx), s.server, "DROP DATABASE "+s.database+" WITH (FORCE)")
 }
 
 // ask is a query of one value.
