@@ -103,6 +103,10 @@ bench: ## Run the benchmarks
 bench-e2e: build ## Measure the gateway beside nginx and a plain reverse proxy (needs Debian, root)
 	.ci/bench-e2e
 
+.PHONY: bench-scale
+bench-scale: build ## Measure what an instance holds, and what SQLite, PostgreSQL and Redis carry (needs Debian, root)
+	.ci/bench-scale
+
 clients: ## Generate clients from openapi.yaml in TypeScript, Python and Java (needs npm, Python, Maven)
 	.ci/clients generate
 

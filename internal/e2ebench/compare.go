@@ -16,6 +16,8 @@ import (
 type shape struct {
 	name string
 	body string
+	// users is how many users the requests name, one after the other; 0 leaves the body as it is.
+	users int
 }
 
 func shapes() []shape {
@@ -26,10 +28,10 @@ func shapes() []shape {
 		ids[i] = strconv.Itoa(i * 7919 % 128_000)
 	}
 	return []shape{
-		{"1 KB", `{"model":"llama3.1:8b","prompt":"` + prose + `"` + fields},
-		{"2,000 ids", `{"model":"llama3.1:8b","prompt":[` + strings.Join(ids, ",") + `]` + fields},
-		{"100 KB", `{"model":"llama3.1:8b","prompt":"` + strings.Repeat(prose, 115) + `"` + fields},
-		{"stream of 7", `{"model":"llama3.1:8b","stream":true,"prompt":"` + prose + `"` + fields},
+		{name: "1 KB", body: `{"model":"llama3.1:8b","prompt":"` + prose + `"` + fields},
+		{name: "2,000 ids", body: `{"model":"llama3.1:8b","prompt":[` + strings.Join(ids, ",") + `]` + fields},
+		{name: "100 KB", body: `{"model":"llama3.1:8b","prompt":"` + strings.Repeat(prose, 115) + `"` + fields},
+		{name: "stream of 7", body: `{"model":"llama3.1:8b","stream":true,"prompt":"` + prose + `"` + fields},
 	}
 }
 
@@ -90,6 +92,13 @@ const script = `wrk.method = "POST"
 wrk.body = io.open("%s"):read("*a")
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer %s"
+local users, n, all = %d, 0, {}
+function init()
+  for i = 1, users do all[i] = wrk.format(nil, nil, nil, (wrk.body:gsub("user%%-1234", "user-" .. i))) end
+end
+if users > 0 then
+  function request() n = n %% users + 1; return all[n] end
+end
 function done(s, l, r)
   local e = s.errors
   io.write(string.format("DONE %%d %%d %%d %%d %%d (connect %%d, read %%d, write %%d, status %%d, timeout %%d)\n",
@@ -103,11 +112,12 @@ const afterwards = 400 * time.Millisecond
 
 // load runs wrk against a contestant for a time.
 func (f *field) load(ctx context.Context, c *contestant, s shape, connections int, each time.Duration) (turn, error) {
-	body, lua := filepath.Join(f.dir, "body.json"), filepath.Join(f.dir, "post.lua")
+	files := filepath.Join(f.dir, strings.ReplaceAll(c.name, " ", "-"))
+	body, lua := files+".body.json", files+".post.lua"
 	if err := os.WriteFile(body, []byte(s.body), 0o600); err != nil {
 		return turn{}, err
 	}
-	if err := os.WriteFile(lua, fmt.Appendf(nil, script, body, c.token), 0o600); err != nil {
+	if err := os.WriteFile(lua, fmt.Appendf(nil, script, body, c.token, s.users), 0o600); err != nil {
 		return turn{}, err
 	}
 	before, err := c.cpu()

@@ -48,18 +48,25 @@ func newField(ctx context.Context, o options) (*field, error) {
 }
 
 func (f *field) stop() {
+	f.end()
+	_ = os.RemoveAll(f.dir)
+}
+
+// end ends what was started, and leaves its files.
+func (f *field) end() {
 	for _, p := range f.processes {
 		_ = p.Process.Signal(os.Interrupt)
 	}
-	time.AfterFunc(5*time.Second, func() {
+	late := time.AfterFunc(5*time.Second, func() {
 		for _, p := range f.processes {
 			_ = p.Process.Kill()
 		}
 	})
+	defer late.Stop()
 	for _, p := range f.processes {
 		_ = p.Wait()
 	}
-	_ = os.RemoveAll(f.dir)
+	f.processes = nil
 }
 
 // start runs a program until stop, and waits until it listens. What it says goes to a file.
@@ -195,16 +202,20 @@ func (c *contestant) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
-// cpuOf reads user and system time, the 14th and 15th fields, in hundredths of a second.
-func cpuOf(pid int) (time.Duration, error) {
+// cpuOf is what a process has computed, cpuOfEnded what those did that it has waited for.
+func cpuOf(pid int) (time.Duration, error)      { return times(pid, 14) }
+func cpuOfEnded(pid int) (time.Duration, error) { return times(pid, 16) }
+
+// times adds up a field of a process and the one after it, user and system time in hundredths of a second.
+func times(pid, field int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
-	_, after, _ := strings.Cut(string(stat), ") ")
+	_, after, _ := strings.Cut(string(stat), ") ") // which the third field begins
 	fields := strings.Fields(after)
-	user, err1 := strconv.Atoi(fields[11])
-	system, err2 := strconv.Atoi(fields[12])
+	user, err1 := strconv.Atoi(fields[field-3])
+	system, err2 := strconv.Atoi(fields[field-2])
 	return time.Duration(user+system) * 10 * time.Millisecond, errors.Join(err1, err2)
 }
 
@@ -217,6 +228,12 @@ func (c *contestant) resident() (int, error) {
 	_, after, _ := strings.Cut(string(status), "VmRSS:")
 	kilobytes, err := strconv.Atoi(strings.Fields(after)[0])
 	return kilobytes << 10, err
+}
+
+// descriptors is how many a process has open.
+func (c *contestant) descriptors() (int, error) {
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.pid))
+	return len(open), err
 }
 
 func self() string {

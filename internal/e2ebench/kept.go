@@ -43,7 +43,7 @@ func kept(ctx context.Context, f *field, o options) error {
 
 func (f *field) startKept(ctx context.Context, o options) error {
 	store := "sqlite://" + filepath.Join(f.dir, "kept.db")
-	key, err := newKey(ctx, o, store)
+	key, err := newKey(ctx, o, store, asFlags)
 	if err != nil {
 		return err
 	}
@@ -70,9 +70,9 @@ func (f *field) startKept(ctx context.Context, o options) error {
 	return nil
 }
 
-// newKey makes a key with all limits.
-func newKey(ctx context.Context, o options, store string) (string, error) {
-	args := append([]string{"keys", "create", "--name", "load", "--format", "json", "--store", store}, strings.Fields(asFlags)...)
+// newKey makes a key, with limits and whatever else flags say.
+func newKey(ctx context.Context, o options, store, flags string) (string, error) {
+	args := append([]string{"keys", "create", "--name", "load", "--format", "json", "--store", store}, strings.Fields(flags)...)
 	out, err := exec.CommandContext(ctx, o.specgate, args...).Output() //nolint:gosec // our own program
 	if err != nil {
 		return "", fmt.Errorf("make a key: %w", err)

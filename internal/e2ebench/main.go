@@ -24,6 +24,8 @@ type options struct {
 	streams  int           // that are opened at once and left idle
 	most     int           // streams that are opened at once, and have to be served
 	kept     int           // rounds of gateways with keys, limits and records
+	open     string        // numbers of idle streams, each of which one gateway has open at once
+	scale    int           // rounds of gateways on each store
 }
 
 func main() {
@@ -55,6 +57,8 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.streams, "streams", 2000, "idle streams whose memory is measured; 0 leaves it out")
 	flags.IntVar(&o.most, "most", 10_000, "streams that are opened at once in the end; 0 leaves it out")
 	flags.IntVar(&o.kept, "kept", 0, "rounds of a gateway with keys, limits and records beside one without")
+	flags.StringVar(&o.open, "open", "", "`numbers` of idle streams that a gateway has open at once, while others ask it: 1000,5000")
+	flags.IntVar(&o.scale, "scale", 0, "rounds of gateways on SQLite, and of one and four on PostgreSQL and Redis, which .ci/services starts")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -63,7 +67,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer f.stop()
-	for _, part := range []func(context.Context, *field, options) error{compare, starts, streams, kept} {
+	for _, part := range []func(context.Context, *field, options) error{compare, starts, streams, kept, open, scale} {
 		if err := part(ctx, f, o); err != nil {
 			return err
 		}

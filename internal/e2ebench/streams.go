@@ -38,20 +38,10 @@ func memory(ctx context.Context, gate *contestant, n int, what string) error {
 	if err != nil {
 		return err
 	}
-	open := make([]net.Conn, 0, n)
-	defer func() {
-		for _, conn := range open {
-			_ = conn.Close()
-		}
-		time.Sleep(time.Second) // for the gateway to see it
-	}()
-	for i := range n {
-		// One loopback address has some 28,000 ports to offer.
-		conn, _, err := openStream(ctx, gate.address, "idle")
-		if err != nil {
-			return fmt.Errorf("stream %d of %d: %w", i+1, n, err)
-		}
-		open = append(open, conn)
+	open, err := openIdle(ctx, gate, n)
+	defer leave(open)
+	if err != nil {
+		return err
 	}
 	time.Sleep(2 * time.Second)
 	after, err := gate.resident()
@@ -62,30 +52,58 @@ func memory(ctx context.Context, gate *contestant, n int, what string) error {
 	return nil
 }
 
+// openIdle opens streams, each of which is sent one event and then nothing.
+func openIdle(ctx context.Context, gate *contestant, n int) ([]net.Conn, error) {
+	open := make([]net.Conn, 0, n)
+	for i := range n {
+		// One loopback address has some 28,000 ports to offer.
+		conn, _, err := openStream(ctx, gate, "idle")
+		if err != nil {
+			return open, fmt.Errorf("stream %d of %d: %w", i+1, n, err)
+		}
+		open = append(open, conn)
+	}
+	return open, nil
+}
+
+func leave(open []net.Conn) {
+	for _, conn := range open {
+		_ = conn.Close()
+	}
+	time.Sleep(time.Second) // for the gateway to see it
+}
+
 // openStream asks for a stream and returns once its first event is there.
-func openStream(ctx context.Context, address, user string) (net.Conn, *bufio.Reader, error) {
+func openStream(ctx context.Context, to *contestant, user string) (net.Conn, *bufio.Reader, error) {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", address)
+	conn, err := d.DialContext(ctx, "tcp", to.address)
 	if err != nil {
 		return nil, nil, err
 	}
 	body := `{"model":"llama3.1:8b","prompt":"Hello","stream":true,"user":"` + user + `"}`
 	_, err = fmt.Fprintf(conn, "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
-		"Authorization: Bearer "+token+"\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		"Authorization: Bearer "+to.token+"\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
 	in := bufio.NewReaderSize(conn, 512)
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	for {
 		line, err := in.ReadString('\n')
+		if strings.HasPrefix(line, "HTTP/1.1 ") && !strings.HasPrefix(line, "HTTP/1.1 200 ") {
+			err = errors.New(strings.TrimSpace(line))
+		}
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("before the first event: %w", err), conn.Close())
 		}
 		if strings.HasPrefix(line, "data: ") {
-			return conn, in, nil
+			return conn, in, conn.SetReadDeadline(time.Time{})
 		}
 	}
 }
+
+// patience is how long a stream may take to begin.
+const patience = 10 * time.Second
 
 // clocks is how many streams tell the time at once.
 const clocks = 20
@@ -135,7 +153,7 @@ func ages(ctx context.Context, address string) ([]time.Duration, error) {
 }
 
 func readClock(ctx context.Context, address string) ([]time.Duration, error) {
-	conn, in, err := openStream(ctx, address, "clock")
+	conn, in, err := openStream(ctx, &contestant{address: address, token: token}, "clock")
 	if err != nil {
 		return nil, err
 	}

@@ -30,29 +30,29 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 }
 
 // newPostgres makes a database that is gone after the test.
-func newPostgres(t *testing.T) string {
-	t.Helper()
+func newPostgres(tb testing.TB) string {
+	tb.Helper()
 	server := os.Getenv("SPECGATE_TEST_POSTGRES")
 	if server == "" {
-		t.Skip("SPECGATE_TEST_POSTGRES is not set")
+		tb.Skip("SPECGATE_TEST_POSTGRES is not set")
 	}
 	db, err := sql.Open("pgx", server)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	name := "t_" + rand.Text()
-	if _, err := db.ExecContext(t.Context(), `CREATE DATABASE "`+name+`"`); err != nil {
-		t.Fatal(err)
+	if _, err := db.ExecContext(tb.Context(), `CREATE DATABASE "`+name+`"`); err != nil {
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if _, err := db.ExecContext(context.Background(), `DROP DATABASE "`+name+`" WITH (FORCE)`); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		_ = db.Close()
 	})
 	u, err := url.Parse(server)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	u.Path = "/" + name
 	return u.String()
@@ -73,15 +73,15 @@ func raw(t *testing.T, at string) *sql.DB {
 	return db
 }
 
-func open(t *testing.T, url string) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), url)
+func open(tb testing.TB, url string) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
