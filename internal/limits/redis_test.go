@@ -74,6 +74,21 @@ func TestOneQuestion(t *testing.T) {
 	g.Settle(b.Context(), 1)
 }
 
+// Where only requests are limited, Redis is not told what was used.
+func TestRequestsAloneAreNotSettled(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	use := func() { b.must(b.take(0, only(Limits{Requests: 9})), "").Settle(b.Context(), 25) }
+	use() // Redis has the script from here on
+	watch := &spy{}
+	b.Limiter.(*Redis).client.AddHook(watch)
+	use()
+	use()
+	if got := strings.Join(watch.commands, " "); got != "evalsha evalsha" {
+		t.Errorf("Redis was asked %s", got)
+	}
+}
+
 // The places of an instance that is gone are free after the lease; those of one that lives are not.
 func TestPlacesOfTheDead(t *testing.T) {
 	t.Parallel()

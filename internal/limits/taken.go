@@ -72,11 +72,11 @@ func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond 
 // cannot, the lease runs out, and what was taken of a quota is settled later.
 func (t *taken) settle(ctx context.Context, actual int64) {
 	t.redis.leases.drop(t)
-	places := false
+	needed := t.marked()
 	for _, s := range t.scopes {
-		places = places || s.Parallel > 0
+		needed = needed || s.Parallel > 0 || actual != t.tokens && (s.Tokens > 0 || s.ofQuota())
 	}
-	if actual == t.tokens && !places && !t.marked() {
+	if !needed {
 		return
 	}
 	if err := t.tell(ctx, actual, t.says); err != nil { // the next Take tells of it
