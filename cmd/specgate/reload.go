@@ -81,10 +81,27 @@ func (r *reloader) run(ctx context.Context) (hungUp bool) {
 				r.reload(ctx)
 			}
 		case <-ticks:
-			if r.changed() {
+			var changed bool
+			if ended(ctx, func() { changed = r.changed() }) && changed {
 				r.reload(ctx)
 			}
 		}
+	}
+}
+
+// ended does what may never end, as to read a file of a disk that is away. It reports whether it did before ctx; if not,
+// what it does goes on alone, and nobody may use what it writes.
+func ended(ctx context.Context, do func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -98,7 +115,13 @@ func (r *reloader) changed() bool {
 
 // reload takes the settings as they are now, or says why it does not.
 func (r *reloader) reload(ctx context.Context) {
-	loaded, next, err := r.settings()
+	var (
+		loaded, next config.Config
+		err          error
+	)
+	if !ended(ctx, func() { loaded, next, err = r.settings() }) {
+		return // a gateway that ends is to end with what it has
+	}
 	if err != nil {
 		r.refuse(ctx, err)
 		return

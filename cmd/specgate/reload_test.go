@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/fakebackend"
@@ -529,4 +531,63 @@ func TestReloadWaitsForTheEndOfWriting(t *testing.T) {
 	if fmt.Sprint(looks) != "[false false false false false true false false]" {
 		t.Errorf("changed: %v", looks)
 	}
+}
+
+// A file that would be waited for is refused, and the next that is in order is taken.
+func TestReloadDoesNotWaitForAPipe(t *testing.T) {
+	t.Parallel()
+	g := startChanging(t, "reload: {watch: false}\nretry: {attempts: 1}\n", "NEWKEY_FILE=$dir/pipe")
+	if err := syscall.Mkfifo(filepath.Join(g.dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.set("retry: {attempts: 2}\nops: {token: \"${NEWKEY}\"}\n")
+	g.reload("refused")
+	g.log.await(t, "setting refused", "pipe is no plain file")
+	g.change("retry: {attempts: 2}\n")
+	g.signal(syscall.SIGTERM)
+	if code := g.code(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// What cannot be read to its end, as where a disk is away, is not waited for by a gateway that ends.
+func TestReloadThatHangsDoesNotHoldTheEnd(t *testing.T) {
+	t.Parallel()
+	reading, away := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(away) })
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGHUP
+	r := &reloader{signals: signals, load: func() (config.Config, error) {
+		close(reading)
+		<-away
+		return config.Config{}, errBlank
+	}}
+	over := make(chan error)
+	go func() {
+		over <- r.follow(t.Context(), &gateway{}, func(context.Context) error { <-reading; return nil })
+	}()
+	select {
+	case err := <-over:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(bounded):
+		t.Fatal("the gateway does not end")
+	}
+}
+
+// A file that is too large to be what it is said to be is not read into memory.
+func TestReloadRefusesWhatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	g := startChanging(t, "reload: {watch: false}\nretry: {attempts: 1}\n")
+	for _, name := range []string{"overlay.yaml", "faults.yaml", "specgate.yaml"} {
+		g.set("retry: {attempts: 2}\ncontract: {overlay: $dir/overlay.yaml}\nfaults: {file: $dir/faults.yaml}\n")
+		g.write(name, "")
+		if err := os.Truncate(filepath.Join(g.dir, name), 4<<20+1); err != nil {
+			t.Fatal(err)
+		}
+		g.reload("refused")
+		g.log.await(t, "setting refused", name+" is larger than 4MiB")
+	}
+	g.change("retry: {attempts: 2}\n")
 }
