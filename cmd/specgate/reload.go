@@ -167,10 +167,11 @@ var (
 	errToken = errors.New("auth.tokens is empty, and a token is made at the start alone: set SPECGATE_API_KEY or auth.tokens, or restart")
 )
 
-// tokens are those of a configuration, or the one that was made at the start. The process keeps its auth.mode.
+// tokens are those of a configuration, or the one that was made at the start. The process keeps its auth.mode, and where
+// that is to be another its tokens wait with it.
 func (r *reloader) tokens(loaded config.Config) ([]config.Token, error) {
 	switch {
-	case r.cfg.Auth.Mode != config.AuthTokens || len(loaded.Auth.Tokens) > 0:
+	case r.cfg.Auth.Mode != config.AuthTokens || loaded.Auth.Mode != config.AuthTokens || len(loaded.Auth.Tokens) > 0:
 		return loaded.Auth.Tokens, nil
 	case r.made != nil:
 		return r.made, nil

@@ -158,13 +158,62 @@ func TestReloadRefusesWithEveryReason(t *testing.T) {
 func TestReloadRefusesWhatTheProcessCannotRunWith(t *testing.T) {
 	t.Parallel()
 	g := startChanging(t, "auth: {tokens: [{name: a, token: "+testToken+"}]}\nretry: {attempts: 1}\n")
-	for _, settings := range []string{"auth: {tokens: []}\nretry: {attempts: 1}\n", "auth: {mode: keys}\n"} {
-		g.set(settings)
+	g.set("auth: {tokens: []}\nretry: {attempts: 1}\n")
+	g.reload("refused")
+	g.log.await(t, "setting refused", "a token is made at the start alone")
+	if got := g.ask("specgate-1", testToken); got != 200 {
+		t.Errorf("%d", got)
+	}
+}
+
+// Who may call in another way waits for the restart, with the tokens that are gone then. All else is taken.
+func TestReloadFromTokensToKeys(t *testing.T) {
+	t.Parallel()
+	const keys = "reload: {watch: false}\nauth: {mode: keys}\nlimits: {body: 20}\n"
+	g := startChanging(t, "reload: {watch: false}\nauth: {tokens: [{name: a, token: "+testToken+"}]}\n")
+	g.change(keys)
+	for _, setting := range []string{"auth.mode", "auth.tokens.a"} {
+		g.log.await(t, "setting waits for a restart", "setting="+setting+" ")
+	}
+	g.mustCount("specgate_config_restart_pending", "2")
+	if got := g.ask("specgate-1", testToken); got != http.StatusRequestEntityTooLarge {
+		t.Errorf("the old token and the new limit: %d", got)
+	}
+	g.reload("same")
+	g.mustCount("specgate_config_restart_pending", "2")
+	g.change("reload: {watch: false}\nauth: {tokens: [{name: b, token: sg-b}]}\n")
+	g.mustCount("specgate_config_restart_pending", "0")
+	if a, b := g.ask("specgate-1", testToken), g.ask("specgate-1", "sg-b"); a != 401 || b != 200 {
+		t.Errorf("the old token: %d, the new one: %d", a, b)
+	}
+}
+
+// Of a URL the path may be a key.
+func TestReloadDoesNotLogPaths(t *testing.T) {
+	t.Parallel()
+	settings := func(path string) string {
+		return "reload: {watch: false}\nupstreams: {a: {base_url: 'http://127.0.0.1:9/" + path + "'}}\n"
+	}
+	g := startChanging(t, settings("not-told/v1"))
+	g.log.await(t, "msg=listening", `in_front_of="a at http://127.0.0.1:9"`)
+	g.change(settings("not-told-either/v1"))
+	g.log.await(t, "setting changed", "setting=upstreams.a.base_url", "change=changed")
+	if strings.Contains(g.log.String(), "not-told") {
+		t.Error("a path is in the log")
+	}
+}
+
+// Limits that cannot be counted are refused for the same reason each time.
+func TestReloadRefusesLimitsAgain(t *testing.T) {
+	t.Parallel()
+	const settings = "reload: {watch: false}\nstore: 'sqlite://$dir/specgate.db'\nusage: {records: always}\nlimits: {backend: 'redis://127.0.0.1:9/none'}\n"
+	g := startChanging(t, settings+"auth: {tokens: [{name: a, token: sg-a}]}\n")
+	g.set(settings + "auth: {tokens: [{name: a, token: sg-a, limits: {requests: 1}}]}\n")
+	for range 2 {
 		g.reload("refused")
-		g.log.await(t, "setting refused", "a token is made at the start alone")
-		if got := g.ask("specgate-1", testToken); got != 200 {
-			t.Errorf("%s: %d", settings, got)
-		}
+	}
+	if log := g.log.String(); strings.Count(log, "cannot be read as the address of a Redis") != 2 || strings.Contains(log, "register") {
+		t.Error("it was refused for another reason")
 	}
 }
 
