@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -24,7 +23,7 @@ func newContract(cfg config.Contract) ([]byte, error) {
 	if cfg.Overlay == "" {
 		return gen.Spec, nil
 	}
-	text, err := os.ReadFile(cfg.Overlay)
+	text, err := config.ReadFile(cfg.Overlay)
 	if err != nil {
 		return nil, fmt.Errorf("contract.overlay cannot be read: %w", err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/faults"
@@ -14,7 +13,7 @@ func newFaults(cfg config.Faults) (server.Faults, error) {
 	if cfg.File == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(cfg.File)
+	data, err := config.ReadFile(cfg.File)
 	if err != nil {
 		return nil, fmt.Errorf("faults.file cannot be read: %w", err)
 	}

@@ -16,11 +16,19 @@ import (
 
 // newLimiter holds callers to their limits, and counts what they use in memory or in Redis. free ends it.
 func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
+	client, err := newRedis(cfg.Limits.Redis()) // before all that can be registered once alone: who fails may come again
+	if err != nil {
+		return nil, nil, err
+	}
 	before, err := seed(cfg, kept, metrics, logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err = openLimiter(cfg, before, metrics, logger)
+	l = limits.NewMemory(before)
+	if client != nil {
+		away := newAway(cfg.Limits, limits.NewRedis(client, before), l, logger)
+		l, err = away, metrics.WatchLimits(away.Gone)
+	}
 	return l, func() {
 		if err := l.Close(); err != nil {
 			logger.Warn("limits not closed", "cause", err)
@@ -40,31 +48,25 @@ func seed(cfg config.Config, kept *store.Store, metrics *instruments, logger *sl
 	return &limits.Watched{Seed: store.Seed{Store: kept}, Counted: failed, Told: told}, err
 }
 
-func openLimiter(cfg config.Config, s limits.Seed, metrics *instruments, logger *slog.Logger) (limits.Limiter, error) {
-	memory := limits.NewMemory(s)
-	if cfg.Limits.Redis() == "" {
-		return memory, nil
+// newAway counts in Redis, and while that is away in memory, or not at all.
+func newAway(cfg config.Limits, counted *limits.Redis, memory limits.Limiter, logger *slog.Logger) *limits.Away {
+	if cfg.OnFailure != "open" {
+		memory = nil
 	}
-	client, err := newRedis(cfg.Limits.Redis())
-	if err != nil {
-		return nil, err
-	}
-	var instead limits.Limiter
-	if cfg.Limits.OnFailure == "open" {
-		instead = memory
-	}
-	away := limits.NewAway(limits.NewRedis(client, s), instead, func(err error) {
+	return limits.NewAway(counted, memory, func(err error) {
 		if err != nil {
-			logger.Error("Redis is away, which counts limits", "on_failure", cfg.Limits.OnFailure, "cause", err)
+			logger.Error("Redis is away, which counts limits", "on_failure", cfg.OnFailure, "cause", err)
 			return
 		}
 		logger.Info("Redis is back, which counts limits")
 	})
-	return away, metrics.WatchLimits(away.Gone)
 }
 
-// newRedis is a client that asks once: what may have been counted is not asked again.
+// newRedis is a client that asks once: what may have been counted is not asked again. It is nil for no address.
 func newRedis(address string) (redis.UniversalClient, error) {
+	if address == "" {
+		return nil, nil
+	}
 	o, err := redis.ParseURL(address)
 	if err != nil {
 		return nil, errors.New("limits.backend: cannot be read as the address of a Redis") // err may hold the password

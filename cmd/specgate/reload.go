@@ -81,10 +81,27 @@ func (r *reloader) run(ctx context.Context) (hungUp bool) {
 				r.reload(ctx)
 			}
 		case <-ticks:
-			if r.changed() {
+			var changed bool
+			if ended(ctx, func() { changed = r.changed() }) && changed {
 				r.reload(ctx)
 			}
 		}
+	}
+}
+
+// ended does what may never end, as to read a file of a disk that is away. It reports whether it did before ctx; if not,
+// what it does goes on alone, and nobody may use what it writes.
+func ended(ctx context.Context, do func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -98,7 +115,13 @@ func (r *reloader) changed() bool {
 
 // reload takes the settings as they are now, or says why it does not.
 func (r *reloader) reload(ctx context.Context) {
-	loaded, next, err := r.settings()
+	var (
+		loaded, next config.Config
+		err          error
+	)
+	if !ended(ctx, func() { loaded, next, err = r.settings() }) {
+		return // a gateway that ends is to end with what it has
+	}
 	if err != nil {
 		r.refuse(ctx, err)
 		return
@@ -144,10 +167,11 @@ var (
 	errToken = errors.New("auth.tokens is empty, and a token is made at the start alone: set SPECGATE_API_KEY or auth.tokens, or restart")
 )
 
-// tokens are those of a configuration, or the one that was made at the start. The process keeps its auth.mode.
+// tokens are those of a configuration, or the one that was made at the start. The process keeps its auth.mode, and where
+// that is to be another its tokens wait with it.
 func (r *reloader) tokens(loaded config.Config) ([]config.Token, error) {
 	switch {
-	case r.cfg.Auth.Mode != config.AuthTokens || len(loaded.Auth.Tokens) > 0:
+	case r.cfg.Auth.Mode != config.AuthTokens || loaded.Auth.Mode != config.AuthTokens || len(loaded.Auth.Tokens) > 0:
 		return loaded.Auth.Tokens, nil
 	case r.made != nil:
 		return r.made, nil

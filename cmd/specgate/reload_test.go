@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/fakebackend"
@@ -156,13 +158,62 @@ func TestReloadRefusesWithEveryReason(t *testing.T) {
 func TestReloadRefusesWhatTheProcessCannotRunWith(t *testing.T) {
 	t.Parallel()
 	g := startChanging(t, "auth: {tokens: [{name: a, token: "+testToken+"}]}\nretry: {attempts: 1}\n")
-	for _, settings := range []string{"auth: {tokens: []}\nretry: {attempts: 1}\n", "auth: {mode: keys}\n"} {
-		g.set(settings)
+	g.set("auth: {tokens: []}\nretry: {attempts: 1}\n")
+	g.reload("refused")
+	g.log.await(t, "setting refused", "a token is made at the start alone")
+	if got := g.ask("specgate-1", testToken); got != 200 {
+		t.Errorf("%d", got)
+	}
+}
+
+// Who may call in another way waits for the restart, with the tokens that are gone then. All else is taken.
+func TestReloadFromTokensToKeys(t *testing.T) {
+	t.Parallel()
+	const keys = "reload: {watch: false}\nauth: {mode: keys}\nlimits: {body: 20}\n"
+	g := startChanging(t, "reload: {watch: false}\nauth: {tokens: [{name: a, token: "+testToken+"}]}\n")
+	g.change(keys)
+	for _, setting := range []string{"auth.mode", "auth.tokens.a"} {
+		g.log.await(t, "setting waits for a restart", "setting="+setting+" ")
+	}
+	g.mustCount("specgate_config_restart_pending", "2")
+	if got := g.ask("specgate-1", testToken); got != http.StatusRequestEntityTooLarge {
+		t.Errorf("the old token and the new limit: %d", got)
+	}
+	g.reload("same")
+	g.mustCount("specgate_config_restart_pending", "2")
+	g.change("reload: {watch: false}\nauth: {tokens: [{name: b, token: sg-b}]}\n")
+	g.mustCount("specgate_config_restart_pending", "0")
+	if a, b := g.ask("specgate-1", testToken), g.ask("specgate-1", "sg-b"); a != 401 || b != 200 {
+		t.Errorf("the old token: %d, the new one: %d", a, b)
+	}
+}
+
+// Of a URL the path may be a key.
+func TestReloadDoesNotLogPaths(t *testing.T) {
+	t.Parallel()
+	settings := func(path string) string {
+		return "reload: {watch: false}\nupstreams: {a: {base_url: 'http://127.0.0.1:9/" + path + "'}}\n"
+	}
+	g := startChanging(t, settings("not-told/v1"))
+	g.log.await(t, "msg=listening", `in_front_of="a at http://127.0.0.1:9"`)
+	g.change(settings("not-told-either/v1"))
+	g.log.await(t, "setting changed", "setting=upstreams.a.base_url", "change=changed")
+	if strings.Contains(g.log.String(), "not-told") {
+		t.Error("a path is in the log")
+	}
+}
+
+// Limits that cannot be counted are refused for the same reason each time.
+func TestReloadRefusesLimitsAgain(t *testing.T) {
+	t.Parallel()
+	const settings = "reload: {watch: false}\nstore: 'sqlite://$dir/specgate.db'\nusage: {records: always}\nlimits: {backend: 'redis://127.0.0.1:9/none'}\n"
+	g := startChanging(t, settings+"auth: {tokens: [{name: a, token: sg-a}]}\n")
+	g.set(settings + "auth: {tokens: [{name: a, token: sg-a, limits: {requests: 1}}]}\n")
+	for range 2 {
 		g.reload("refused")
-		g.log.await(t, "setting refused", "a token is made at the start alone")
-		if got := g.ask("specgate-1", testToken); got != 200 {
-			t.Errorf("%s: %d", settings, got)
-		}
+	}
+	if log := g.log.String(); strings.Count(log, "cannot be read as the address of a Redis") != 2 || strings.Contains(log, "register") {
+		t.Error("it was refused for another reason")
 	}
 }
 
@@ -529,4 +580,63 @@ func TestReloadWaitsForTheEndOfWriting(t *testing.T) {
 	if fmt.Sprint(looks) != "[false false false false false true false false]" {
 		t.Errorf("changed: %v", looks)
 	}
+}
+
+// A file that would be waited for is refused, and the next that is in order is taken.
+func TestReloadDoesNotWaitForAPipe(t *testing.T) {
+	t.Parallel()
+	g := startChanging(t, "reload: {watch: false}\nretry: {attempts: 1}\n", "NEWKEY_FILE=$dir/pipe")
+	if err := syscall.Mkfifo(filepath.Join(g.dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.set("retry: {attempts: 2}\nops: {token: \"${NEWKEY}\"}\n")
+	g.reload("refused")
+	g.log.await(t, "setting refused", "pipe is no plain file")
+	g.change("retry: {attempts: 2}\n")
+	g.signal(syscall.SIGTERM)
+	if code := g.code(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// What cannot be read to its end, as where a disk is away, is not waited for by a gateway that ends.
+func TestReloadThatHangsDoesNotHoldTheEnd(t *testing.T) {
+	t.Parallel()
+	reading, away := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(away) })
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGHUP
+	r := &reloader{signals: signals, load: func() (config.Config, error) {
+		close(reading)
+		<-away
+		return config.Config{}, errBlank
+	}}
+	over := make(chan error)
+	go func() {
+		over <- r.follow(t.Context(), &gateway{}, func(context.Context) error { <-reading; return nil })
+	}()
+	select {
+	case err := <-over:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(bounded):
+		t.Fatal("the gateway does not end")
+	}
+}
+
+// A file that is too large to be what it is said to be is not read into memory.
+func TestReloadRefusesWhatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	g := startChanging(t, "reload: {watch: false}\nretry: {attempts: 1}\n")
+	for _, name := range []string{"overlay.yaml", "faults.yaml", "specgate.yaml"} {
+		g.set("retry: {attempts: 2}\ncontract: {overlay: $dir/overlay.yaml}\nfaults: {file: $dir/faults.yaml}\n")
+		g.write(name, "")
+		if err := os.Truncate(filepath.Join(g.dir, name), 4<<20+1); err != nil {
+			t.Fatal(err)
+		}
+		g.reload("refused")
+		g.log.await(t, "setting refused", name+" is larger than 4MiB")
+	}
+	g.change("retry: {attempts: 2}\n")
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"os/signal"
 	"slices"
@@ -95,16 +94,14 @@ func serve(ctx context.Context, r *reloader, term terminal) (err error) {
 	return r.follow(ctx, g, func(ctx context.Context) error { return g.Serve(ctx, front, back) })
 }
 
-// inFrontOf says what answers, without the secrets that may stand in a URL.
+// inFrontOf says what answers, without what may be a secret in a URL.
 func inFrontOf(cfg config.Config) string {
 	if len(cfg.Upstreams) == 0 {
 		return localmodel.Name
 	}
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(cfg.Upstreams)) {
-		if u, err := url.Parse(cfg.Upstreams[name].BaseURL); err == nil {
-			all = append(all, name+" at "+u.Redacted())
-		}
+		all = append(all, name+" at "+config.Origin(cfg.Upstreams[name].BaseURL))
 	}
 	return strings.Join(all, ", ")
 }

@@ -29,12 +29,13 @@ func printNotices(cfg config.Config, term terminal) {
 }
 
 // settings gives cmd --config and the given flags; the function that it returns then loads the
-// configuration.
+// configuration; from the second time on, as a process does that runs.
 func settings(cmd *cobra.Command, term terminal, flags []flagged) func() (config.Config, error) {
 	file := cmd.Flags().StringP("config", "c", "", "YAML `file` with the settings (SPECGATE_CONFIG)")
 	for _, f := range flags {
 		cmd.Flags().String(config.FlagName(f.setting), "", f.meaning)
 	}
+	load := config.Load
 	return func() (config.Config, error) {
 		given := map[string]string{}
 		for _, f := range flags {
@@ -42,7 +43,8 @@ func settings(cmd *cobra.Command, term terminal, flags []flagged) func() (config
 				given[f.setting] = flag.Value.String()
 			}
 		}
-		cfg, err := config.Load(*file, given, term.getenv)
+		cfg, err := load(*file, given, term.getenv)
+		load = config.LoadAgain
 		if term.environ != nil {
 			cfg.Notices = append(cfg.Notices, cfg.Unread(term.environ())...)
 		}

@@ -122,6 +122,15 @@ func baseURL(base, listen string) string {
 	return ""
 }
 
+// Origin is the scheme and the host of a URL: some services have a key in the path. It is empty for what is no URL.
+func Origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 // itself reports whether a URL leads back to listen, as it does where OPENAI_BASE_URL was exported for
 // a client of this very gateway.
 func itself(u *url.URL, listen string) bool {

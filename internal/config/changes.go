@@ -8,7 +8,7 @@ import (
 // Change is a setting that is another in a second configuration.
 type Change struct {
 	Setting string // retry.attempts, upstreams.gpu, auth.tokens.search.models
-	How     string // added, removed, changed, or both values; never a secret
+	How     string // added, removed, changed, or both values; never a secret, nor the path of a URL
 	Restart bool   // whether the second value holds only once the process has been started again
 }
 
@@ -17,12 +17,30 @@ type Change struct {
 func (c Config) Changes(next Config) []Change {
 	var found changes
 	found.section("", reflect.ValueOf(c), reflect.ValueOf(next))
+	if c.tokensStay(next) {
+		found.wait("auth.tokens")
+	}
 	return found
 }
 
-// Take gives what a process that runs with c can run with next: of settings that need a restart, it has those of c.
-// The error joins every Problem of that; next may have none, and c's listen still be open to everybody.
+// tokensStay reports whether the tokens wait with auth.mode: it is not tokens any more, and so next has none.
+func (c Config) tokensStay(next Config) bool {
+	return c.Auth.Mode == AuthTokens && next.Auth.Mode != AuthTokens && len(next.Auth.Tokens) == 0
+}
+
+// wait has all that changes in a setting wait for a restart.
+func (c changes) wait(setting string) {
+	for i := range c {
+		c[i].Restart = c[i].Restart || within(c[i].Setting, setting)
+	}
+}
+
+// Take gives what a process that runs with c can run with next: of settings that need a restart, it has those of c;
+// and its tokens, where next has another auth.mode that needs none. The error joins every Problem of that; next may have none, and c's listen still be open to everybody.
 func (c Config) Take(next Config) (Config, error) {
+	if c.tokensStay(next) {
+		next.Auth.Tokens = c.Auth.Tokens
+	}
 	keep(reflect.ValueOf(c), reflect.ValueOf(&next).Elem())
 	return next, next.Validate()
 }
@@ -59,16 +77,33 @@ func (c *changes) section(path string, a, b reflect.Value) {
 }
 
 func (c *changes) scalar(path string, f field, a, b reflect.Value) {
-	how := render(a) + " -> " + render(b)
-	if f.form == formSecret {
-		if a.Interface().(Secret).Equal(b.Interface().(Secret)) { //nolint:forcetypeassert // it has the form of one
-			return
-		}
-		how = "changed"
-	} else if render(a) == render(b) {
+	if equal(a, b) {
 		return
 	}
+	before, after := shown(f, a), shown(f, b)
+	how := before + " -> " + after
+	if before == after {
+		how = "changed"
+	}
 	*c = append(*c, Change{Setting: path, How: how, Restart: f.change == changeRestart})
+}
+
+func equal(a, b reflect.Value) bool {
+	if secret, ok := a.Interface().(Secret); ok {
+		return secret.Equal(b.Interface().(Secret)) //nolint:forcetypeassert // both are of one type
+	}
+	return render(a) == render(b)
+}
+
+// shown is what may be logged of a value: nothing of a secret, and of a URL where it leads to.
+func shown(f field, v reflect.Value) string {
+	switch {
+	case f.form == formSecret:
+		return ""
+	case f.name == "base_url":
+		return Origin(v.String())
+	}
+	return render(v)
 }
 
 func (c *changes) entries(path string, a, b reflect.Value) {

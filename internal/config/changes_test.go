@@ -76,6 +76,18 @@ func TestChangesNameWhatIsOtherwise(t *testing.T) {
 	}
 }
 
+func TestChangesDoNotTellPaths(t *testing.T) {
+	of := func(url string) config.Config {
+		return load(t, write(t, "upstreams: {a: {base_url: "+url+"}}\n"), nil, nil)
+	}
+	old := of("http://one/key-1/v1")
+	for url, how := range map[string]string{"http://one/key-2/v1": "changed", "https://two:1/key-2": "http://one -> https://two:1"} {
+		if diff := cmp.Diff([]config.Change{{Setting: "upstreams.a.base_url", How: how}}, old.Changes(of(url))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestTakeKeepsWhatNeedsARestart(t *testing.T) {
 	old, next := load(t, write(t, before), nil, nil), load(t, write(t, after), nil, nil)
 	taken, err := old.Take(next)

@@ -14,7 +14,7 @@ import (
 // file reads a YAML file into the configuration. It takes the library's nodes and not its decoder:
 // the decoder stops at the first fault of a kind, and knows neither the nearest name nor ${NAME}.
 func (l *loader) file(path string) {
-	data, err := l.config.Files.Read(path)
+	data, err := l.config.Files.keep(path, l.text)
 	if err != nil {
 		l.unreadable = true
 		l.report("", "", fmt.Sprintf("the configuration file cannot be read: %v", err))

@@ -9,30 +9,26 @@ import (
 // where the file could not be read for the same reason.
 type Files map[string]string
 
-// Read reads a file, and keeps its mark.
-func (f Files) Read(path string) ([]byte, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	f[path] = mark(data, err)
-	return data, err
-}
+// Read reads a plain file of 4 MiB at most, and keeps its mark.
+func (f Files) Read(path string) ([]byte, error) { return f.keep(path, laterText) }
 
-// Secret is Read for the file of a secret, within its bounds.
-func (f Files) Secret(path string) ([]byte, error) {
-	data, err := readSecret(path)
+// keep reads a file as by says, and keeps its mark.
+func (f Files) keep(path string, by reading) ([]byte, error) {
+	data, err := by.file(path)
 	f[path] = mark(data, err)
 	return data, err
 }
 
 // Look gives the same files with the marks of what they hold now. What is no plain file, as a pipe, can be read once
-// alone, and has the mark that it had.
+// alone, and has the mark that it had. One that is too large is not read: that is its mark.
 func (f Files) Look() Files {
 	now := make(Files, len(f))
 	for path, was := range f {
 		if now[path] = was; !Plain(path) {
 			continue
 		}
-		if _, _ = now.Secret(path); now[path] != was { // why it cannot be read is its mark
-			_, _ = now.Read(path)
+		if _, _ = now.keep(path, laterSecret); now[path] != was { // why it cannot be read is its mark
+			_, _ = now.keep(path, laterText)
 		}
 	}
 	return now

@@ -16,10 +16,21 @@ import (
 //
 // The error joins every Problem there is. Config then holds what could be read, and Default besides.
 func Load(file string, flags map[string]string, getenv func(string) string) (Config, error) {
-	l := loader{config: Default(), getenv: getenv, origins: map[string]string{}, used: map[string]bool{}}
+	l := loader{getenv: getenv, text: firstText, secrets: firstSecret}
+	return l.load(file, flags)
+}
+
+// LoadAgain is Load for a process that runs: it reads plain files alone, since for another it might wait for ever.
+func LoadAgain(file string, flags map[string]string, getenv func(string) string) (Config, error) {
+	l := loader{getenv: getenv, text: laterText, secrets: laterSecret}
+	return l.load(file, flags)
+}
+
+func (l *loader) load(file string, flags map[string]string) (Config, error) {
+	l.config, l.origins, l.used = Default(), map[string]string{}, map[string]bool{}
 	l.config.Files, l.config.Variables = Files{}, l.used
 	if file == "" {
-		file = getenv("SPECGATE_CONFIG")
+		file = l.getenv("SPECGATE_CONFIG")
 	}
 	if file != "" {
 		l.file(file)
@@ -34,6 +45,8 @@ func Load(file string, flags map[string]string, getenv func(string) string) (Con
 type loader struct {
 	config     Config
 	getenv     func(string) string
+	text       reading           // of the file
+	secrets    reading           // of those that variables name
 	path       string            // of the file
 	origins    map[string]string // by setting
 	used       map[string]bool   // variables that the file refers to

@@ -21,7 +21,7 @@ func (l *loader) secret(name, setting string) (origin, value string) {
 		l.report(origin, setting, "is given by "+name+" too: unset one of them")
 		return name, value
 	}
-	text, err := l.config.Files.Secret(file)
+	text, err := l.config.Files.keep(file, l.secrets)
 	if err != nil {
 		l.report(origin, setting, fmt.Sprintf("cannot be read from its file: %v", err))
 		return origin, ""
