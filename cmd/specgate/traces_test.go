@@ -87,7 +87,7 @@ func TestTraceOfACompletion(t *testing.T) {
 	if r.process["service.name"] != "front" || r.process["deployment.environment.name"] != "test" || r.process["telemetry.sdk.language"] != "go" {
 		t.Errorf("the process is %v", r.process)
 	}
-	g.mustCount(`specgate_trace_spans_total{result="exported"}`, "4")
+	g.eventually(`specgate_trace_spans_total{result="exported"}`, "4")
 }
 
 // The span of a stream ends with the stream, and knows when that began to speak.
