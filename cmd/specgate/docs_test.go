@@ -48,6 +48,9 @@ func patience() time.Duration {
 // The commands of README.md and of docs/ do what the pages say, the files in them are accepted, and what cannot
 // run here is listed.
 func TestDocs(t *testing.T) {
+	if slowed {
+		t.Skip("without the race detector only")
+	}
 	t.Parallel()
 	for _, tool := range []string{"curl --version", "jq --version", `test "$BASHPID"`} {
 		if err := exec.CommandContext(t.Context(), "bash", "-c", tool).Run(); err != nil {
