@@ -122,25 +122,31 @@ func (a *Authenticator) Authenticate(ctx context.Context, r auth.Request) (auth.
 	if !ok {
 		return auth.Principal{}, auth.ErrToken
 	}
-	k, err := a.memory.key(ctx, token.ID)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		k = &known{}
-	case err != nil:
-		return auth.Principal{}, err
+	k, h := a.memory.both(token.ID)
+	if k == nil {
+		var err error
+		if k, err = a.memory.key(ctx, token.ID); errors.Is(err, ErrNotFound) {
+			k = &known{}
+		} else if err != nil {
+			return auth.Principal{}, err
+		}
 	}
 	now := time.Now()
 	if !a.matches(&k.Key, token.Hash, now) || k.State(now) != "active" {
 		return auth.Principal{}, auth.ErrToken
 	}
-	h, err := a.memory.holdings(ctx, k.Organization)
-	if err != nil {
-		return auth.Principal{}, err
+	if h == nil {
+		var err error
+		if h, err = a.memory.holdings(ctx, k.Organization); err != nil {
+			return auth.Principal{}, err
+		}
 	}
 	if h.Disabled {
 		return auth.Principal{}, auth.ErrToken
 	}
-	a.usage.note(k.ID, now)
+	if k.firstOf(now) {
+		a.usage.note(k.ID, now)
+	}
 	return k.principal(h, r)
 }
 

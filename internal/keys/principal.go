@@ -2,6 +2,7 @@ package keys
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/specgate/specgate/internal/auth"
 	"github.com/specgate/specgate/internal/limits"
@@ -11,6 +12,13 @@ import (
 type known struct {
 	Key
 	last atomic.Pointer[granted]
+	used atomic.Int64 // the second of its last use, since 1970
+}
+
+// firstOf reports whether a key is used for the first time in a second.
+func (k *known) firstOf(now time.Time) bool {
+	second := now.Unix()
+	return k.used.Load() != second && k.used.Swap(second) != second
 }
 
 // granted is who asks with a key: the same for every request that names the same, as long as nothing of the key and

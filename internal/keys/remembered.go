@@ -28,20 +28,48 @@ func recall[V any](m *memory, from *lru.Cache[string, remembered[V]], id string)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if now.Sub(m.heard) > m.options.Trusted {
+	if !m.trusted(now) {
 		return v, none, errAway
 	}
+	v, f = look(m, from, id, now)
+	return v, f, nil
+}
+
+// trusted and look are called with the lock.
+func (m *memory) trusted(now time.Time) bool { return now.Sub(m.heard) <= m.options.Trusted }
+
+func look[V any](m *memory, from *lru.Cache[string, remembered[V]], id string, now time.Time) (v V, f freshness) {
 	r, known := from.Get(id)
 	switch {
 	case !known:
-		return v, none, nil
+		return v, none
 	case r.until.IsZero():
-		return v, spoilt, nil
+		return v, spoilt
 	case now.After(r.until) && !m.away:
-		return r.value, old, nil
+		return r.value, old
 	default:
-		return r.value, present, nil
+		return r.value, present
 	}
+}
+
+// both gives a key and its organization where nothing has to be asked of either: what nearly every request finds. Else
+// it gives neither.
+func (m *memory) both(id string) (*known, *Holdings) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if !m.trusted(now) {
+		return nil, nil
+	}
+	k, good := look(m, m.keys, id, now)
+	if good != present {
+		return nil, nil
+	}
+	h, good := look(m, m.organizations, k.Organization, now)
+	if good != present {
+		return nil, nil
+	}
+	return k, h
 }
 
 // keep remembers an answer, unless something was forgotten since it was asked for: the answer may be
