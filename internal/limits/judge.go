@@ -22,10 +22,14 @@ const soon = time.Second
 
 // judge says whether all scopes grant a request with some tokens, and what is left then. now is in UTC.
 func judge(scopes []Scope, readings []reading, tokens int64, now time.Time) (g Grant) {
+	if tell(&g, scopes, readings, tokens, now) {
+		return g
+	}
+	g.Status = Status{} // it was for one that is granted
 	for i := range scopes {
 		for kind := Requests; kind <= MonthTokens; kind++ {
 			v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens)
-			if v.limit <= 0 || v.ask == 0 || v.used+v.ask <= v.limit {
+			if v.grants() {
 				continue
 			}
 			if r := v.refusal(scopes[i].ID, now); g.Refused == nil || r.longer(*g.Refused) {
@@ -33,14 +37,24 @@ func judge(scopes []Scope, readings []reading, tokens int64, now time.Time) (g G
 			}
 		}
 	}
+	tell(&g, scopes, readings, tokens, now)
+	return g
+}
+
+// tell puts what is left into the status, unless a limit refuses what was not refused before: then it is not ok.
+func tell(g *Grant, scopes []Scope, readings []reading, tokens int64, now time.Time) (ok bool) {
 	for i := range scopes {
 		for kind := Requests; kind <= MonthTokens; kind++ {
-			if v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens); v.limit > 0 && kind != Parallel {
-				v.left(&g, now, readings[i].leaves)
+			v := verdictOf(kind, &scopes[i].Limits, &readings[i], tokens)
+			if g.Refused == nil && !v.grants() {
+				return false
+			}
+			if v.limit > 0 && kind != Parallel {
+				v.left(g, now, readings[i].leaves)
 			}
 		}
 	}
-	return g
+	return true
 }
 
 // verdict is what one limit says.
@@ -64,6 +78,9 @@ func verdictOf(kind Kind, l *Limits, r *reading, tokens int64) verdict {
 		return verdict{kind, l.MonthTokens, r.month, tokens, nil}
 	}
 }
+
+// grants reports whether there is so much left, or no limit.
+func (v *verdict) grants() bool { return v.limit <= 0 || v.ask == 0 || v.used+v.ask <= v.limit }
 
 // refusal is that of a limit which has not so much left.
 func (v *verdict) refusal(scope string, now time.Time) Refusal {

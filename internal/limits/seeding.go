@@ -8,11 +8,11 @@ import (
 // begin asks what scopes have used before, once for each that it matters for, and again once their limits have changed.
 // The seed is asked with nothing locked.
 func (m *Memory) begin(ctx context.Context, scopes []Scope) {
-	if m.seeds.seed == nil {
+	if m.seeds.seed == nil || m.seeded(scopes...) {
 		return
 	}
 	for _, s := range scopes {
-		if !s.ofQuota() || m.seeded(s) || m.seeds.silent(s.ID) {
+		if m.seeded(s) || m.seeds.silent(s.ID) {
 			continue
 		}
 		now := m.now().UTC()
@@ -24,21 +24,27 @@ func (m *Memory) begin(ctx context.Context, scopes []Scope) {
 	}
 }
 
-func (m *Memory) seeded(s Scope) bool {
+// seeded reports whether all that matters is known of what scopes have used before.
+func (m *Memory) seeded(scopes ...Scope) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a := m.accounts[s.ID]
-	return a != nil && a.seededFor(s)
+	for i := range scopes {
+		s := &scopes[i]
+		if a := m.accounts[s.ID]; s.ofQuota() && (a == nil || !a.seededFor(s)) {
+			return false
+		}
+	}
+	return true
 }
 
-func (a *account) seededFor(s Scope) bool { return a.seeded && a.since >= s.Since }
+func (a *account) seededFor(s *Scope) bool { return a.seeded && a.since >= s.Since }
 
 // open begins a scope with what it has used before.
 func (m *Memory) open(s Scope, before used, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.account(s.ID)
-	if a.seededFor(s) {
+	if a.seededFor(&s) {
 		return
 	}
 	a.day.open(dayOf(now), before.day)
