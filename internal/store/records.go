@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,32 +57,46 @@ func (postgres) addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.
 // the records that cost.
 const atOnce = 16
 
-// Values have no names in these: the driver would look for each among all of them.
+// Values have no names in these: the driver would look for each among all of them. A statement that may fail after it
+// has written keeps a copy of each page that it writes to, for half of what it costs. IGNORE leaves none that may, and
+// leaves out whatever is refused, as well as what is there.
 var (
 	addOne  = "INSERT INTO usage (id, record) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
-	addMany = strings.Replace(addOne, "(?, ?)", strings.Repeat("(?, ?), ", atOnce-1)+"(?, ?)", 1)
+	addMany = "INSERT OR IGNORE INTO usage (id, record) VALUES (?, ?)" + strings.Repeat(", (?, ?)", atOnce-1)
 )
 
+// errSomeLeft is that some of the records were left out, and that nobody can tell which. The transaction is of no use
+// then, and addEach takes them in another: that happens only after a failure.
+var errSomeLeft = errors.New("some of the records were left out")
+
 // addRecords adds some at a time, by calls within the process; taking JSON apart costs SQLite several times what the
-// records do. Where a statement finds some of its records there already it does not say which, and they are added one
-// by one: that happens only after a failure. The context ends the transaction, which shows at the next record; if it
-// were that of each statement, the driver would start a goroutine for each.
+// records do. The context ends the transaction, which shows at the next record; if it were that of each statement, the
+// driver would start a goroutine for each.
 func (sqlite) addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error) {
 	ctx = context.WithoutCancel(ctx)
-	rows := documents(records)
-	many := len(rows) - len(rows)%atOnce
-	if many > 0 {
-		all, err := addAll(ctx, tx, rows[:many])
+	args := make([]any, 2*atOnce)
+	many := len(records) - len(records)%atOnce
+	for some := range slices.Chunk(documents(records[:many]), atOnce) {
+		for i := range some {
+			args[2*i], args[2*i+1] = some[i].ID, some[i].Record
+		}
+		n, err := insert(ctx, tx, addMany, args...)
 		if err != nil {
 			return nil, err
 		}
-		if !all {
-			many = 0
+		if n < atOnce {
+			return nil, errSomeLeft
 		}
 	}
-	added := slices.Clip(records[:many])
-	for i := many; i < len(rows); i++ {
-		n, err := insert(ctx, tx, addOne, rows[i].ID, rows[i].Record)
+	rest, err := addEach(ctx, tx, records[many:])
+	return append(slices.Clip(records[:many]), rest...), err
+}
+
+// addEach adds records to SQLite one by one, and gives those that were not there.
+func addEach(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) (added []usage.Record, err error) {
+	ctx = context.WithoutCancel(ctx)
+	for i, row := range documents(records) {
+		n, err := insert(ctx, tx, addOne, row.ID, row.Record)
 		if err != nil {
 			return nil, err
 		}
@@ -90,28 +105,6 @@ func (sqlite) addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Re
 		}
 	}
 	return added, nil
-}
-
-// addAll adds records in whole statements, and reports whether none was there before; else it has added none.
-func addAll(ctx context.Context, tx sqlgen.DBTX, rows []sqlgen.Usage) (all bool, err error) {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT before"); err != nil {
-		return false, err
-	}
-	args := make([]any, 2*atOnce)
-	for some := range slices.Chunk(rows, atOnce) {
-		for i := range some {
-			args[2*i], args[2*i+1] = some[i].ID, some[i].Record
-		}
-		n, err := insert(ctx, tx, addMany, args...)
-		if err != nil {
-			return false, err
-		}
-		if n < atOnce {
-			_, err := tx.ExecContext(ctx, "ROLLBACK TO before")
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 func insert(ctx context.Context, tx sqlgen.DBTX, statement string, args ...any) (rows int64, err error) {

@@ -40,7 +40,7 @@ type engine interface {
 	there() error
 	// repeats reports whether statements are to be prepared here that come again and again.
 	repeats() bool
-	// addRecords keeps records, and gives those that were not there.
+	// addRecords is an adder; errSomeLeft has the transaction given up for another with addEach.
 	addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error)
 	// refused reports whether an error is the database's answer to what was to be written, and would be again.
 	refused(err error) bool

@@ -17,14 +17,20 @@ var _ usage.Sink = (*Store)(nil)
 
 // AddUsage keeps records, and adds those that were not there to the sums of their days, in one transaction.
 func (s *Store) AddUsage(ctx context.Context, records []usage.Record) error {
-	err := s.addUsage(ctx, records)
+	err := s.addUsage(ctx, records, s.engine.addRecords)
+	if errors.Is(err, errSomeLeft) {
+		err = s.addUsage(ctx, records, addEach)
+	}
 	if err != nil && s.engine.refused(err) {
 		return fmt.Errorf("%w: %w", usage.ErrRefused, err)
 	}
 	return err
 }
 
-func (s *Store) addUsage(ctx context.Context, records []usage.Record) error {
+// adder keeps records, and gives those that were not there.
+type adder func(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error)
+
+func (s *Store) addUsage(ctx context.Context, records []usage.Record, add adder) error {
 	if err := s.engine.there(); err != nil || len(records) == 0 {
 		return err
 	}
@@ -37,7 +43,7 @@ func (s *Store) addUsage(ctx context.Context, records []usage.Record) error {
 	if s.engine.repeats() {
 		to = s.prepared.within(s.db, tx)
 	}
-	added, err := s.engine.addRecords(ctx, to, records)
+	added, err := add(ctx, to, records)
 	if err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
