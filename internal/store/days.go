@@ -31,25 +31,67 @@ type daySum struct {
 	Reasoning  int64 `json:"reasoning"`
 }
 
-// addToSums adds records to the sums of their days, and those to the tokens of what has quotas. The queries change
-// each in one order, so that no two instances wait for each other.
-func addToSums(ctx context.Context, q *sqlgen.Queries, records []usage.Record) error {
+// addToSums adds records to the sums of their days, and those to the tokens of what has quotas.
+func addToSums(ctx context.Context, e engine, tx sqlgen.DBTX, records []usage.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
 	days := daySums(records)
+	return e.addSums(ctx, tx, days, scopeSums(days))
+}
+
+// addSums goes to the server once for each of the two. The queries change sums in one order, so that no two instances
+// wait for each other.
+func (postgres) addSums(ctx context.Context, tx sqlgen.DBTX, days map[int]*daySum, scopes map[int]*scopeSum) error {
 	ofDays, err := json.Marshal(days)
 	if err != nil {
 		return err
 	}
-	ofScopes, err := json.Marshal(scopeSums(days))
+	ofScopes, err := json.Marshal(scopes)
 	if err != nil {
 		return err
 	}
+	q := sqlgen.New(tx)
 	if err := q.AddToDays(ctx, string(ofDays)); err != nil {
 		return err
 	}
 	return q.AddToScopes(ctx, string(ofScopes))
+}
+
+// Values have no names in these, as in addOne.
+const (
+	addToDay = `INSERT INTO usage_daily (
+    day, organization_id, project_id, key_id, model, user_hash, requests, errors, cancelled, estimated,
+    prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (day, organization_id, project_id, key_id, model, user_hash) DO UPDATE
+SET requests = requests + excluded.requests,
+    errors = errors + excluded.errors,
+    cancelled = cancelled + excluded.cancelled,
+    estimated = estimated + excluded.estimated,
+    prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+    cached_tokens = cached_tokens + excluded.cached_tokens,
+    completion_tokens = completion_tokens + excluded.completion_tokens,
+    reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens`
+	addToScope = `INSERT INTO usage_scopes (scope, id, day, tokens) VALUES (?, ?, ?, ?)
+ON CONFLICT (scope, id, day) DO UPDATE SET tokens = tokens + excluded.tokens`
+)
+
+// addSums adds one sum at a time, for the reasons of addRecords.
+func (sqlite) addSums(ctx context.Context, tx sqlgen.DBTX, days map[int]*daySum, scopes map[int]*scopeSum) error {
+	ctx = context.WithoutCancel(ctx)
+	for _, d := range days {
+		if _, err := insert(ctx, tx, addToDay, d.Day, d.Organization, d.Project, d.Key, d.Model, d.User, d.Requests, d.Errors, d.Cancelled,
+			d.Estimated, d.Prompt, d.Cached, d.Completion, d.Reasoning); err != nil {
+			return err
+		}
+	}
+	for _, s := range scopes {
+		if _, err := insert(ctx, tx, addToScope, s.Scope, s.ID, s.Day, s.Tokens); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func daySums(records []usage.Record) map[int]*daySum {

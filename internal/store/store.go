@@ -42,6 +42,8 @@ type engine interface {
 	repeats() bool
 	// addRecords is an adder; errSomeLeft has the transaction given up for another with addEach.
 	addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error)
+	// addSums adds to sums of days and of scopes; the keys of the maps say nothing.
+	addSums(ctx context.Context, tx sqlgen.DBTX, days map[int]*daySum, scopes map[int]*scopeSum) error
 	// refused reports whether an error is the database's answer to what was to be written, and would be again.
 	refused(err error) bool
 	// listen is keys.Source's.

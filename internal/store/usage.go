@@ -47,7 +47,7 @@ func (s *Store) addUsage(ctx context.Context, records []usage.Record, add adder)
 	if err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
-	if err := addToSums(ctx, sqlgen.New(to), added); err != nil {
+	if err := addToSums(ctx, s.engine, to, added); err != nil {
 		return fmt.Errorf("add usage: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
