@@ -17,7 +17,7 @@ import (
 // postgres is a server.
 type postgres struct{ config *pgx.ConnConfig }
 
-func openPostgres(url string) (*Store, error) {
+func openPostgres(ctx context.Context, url string) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil { // what the parser says may repeat the URL
 		return nil, errors.New("the URL is not one that PostgreSQL takes: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")
@@ -28,7 +28,11 @@ func openPostgres(url string) (*Store, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "specgate"
 	}
-	return &Store{db: connections(config, 8), following: connections(config, 1), engine: postgres{config}}, nil
+	s := &Store{db: connections(config, 8), following: connections(config, 1), engine: postgres{config}}
+	if err := ours(ctx, s.db, postgresTables); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // place names the tables: the same whoever connects, and however the URL is written.

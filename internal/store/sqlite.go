@@ -35,7 +35,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	if err := ours(ctx, path); err != nil {
+	if err := oursAt(ctx, path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return sqliteAt(path, sqlitePragmas)
@@ -56,23 +56,14 @@ func sqliteAt(path, pragmas string) (*Store, error) {
 	return &Store{db: dbs[0], following: dbs[1], engine: sqlite{path, opened}}, nil
 }
 
-// ours fails for a file that is no database, and for a database of somebody else's, which not even its mode is to be
-// changed of.
-func ours(ctx context.Context, path string) (err error) {
+// oursAt is ours for a file, which may be no database; of another program's not even its mode is to be changed.
+func oursAt(ctx context.Context, path string) (err error) {
 	db, err := sql.Open("sqlite", fileURI(path)+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	var tables, mine int
-	const count = "SELECT count(*), count(CASE WHEN name = 'goose_db_version' THEN 1 END) FROM sqlite_master WHERE type IN ('table', 'view')"
-	if err := db.QueryRowContext(ctx, count).Scan(&tables, &mine); err != nil {
-		return err
-	}
-	if tables > 0 && mine == 0 {
-		return errors.New("the database is another program's, and is left as it is: name a file of its own")
-	}
-	return nil
+	return ours(ctx, db, sqliteTables)
 }
 
 // private makes a file that nobody else can read, where there is none. What SQLite puts beside it has the

@@ -59,7 +59,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	case "sqlite":
 		s, err = openSQLite(ctx, rest)
 	case "postgres", "postgresql":
-		s, err = openPostgres(url)
+		s, err = openPostgres(ctx, url)
 	default:
 		err = errors.New("the URL is neither sqlite://FILE nor postgres://…")
 	}
