@@ -1,7 +1,5 @@
 package config
 
-import "net/url"
-
 // Limited reports whether any caller may have limits: a managed key can be given some at any time.
 func (c Config) Limited() bool {
 	switch c.Auth.Mode {
@@ -49,7 +47,7 @@ func (k *checks) counted(c Config) {
 	if address == "" || address == redacted { // which is refused as such
 		return
 	}
-	if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "redis" && u.Scheme != "rediss" {
-		k.add("limits.backend", "must be memory, or an address such as redis://127.0.0.1:6379/0")
+	if wrong := redisAddress(address); wrong != "" {
+		k.add("limits.backend", "%s", wrong)
 	}
 }

@@ -16,6 +16,31 @@ func TestLimitsOfCallers(t *testing.T) {
 		"redis://":        "limits.backend must be memory",
 		"redis://hid den": "limits.backend must be memory",
 		"[redacted]":      "limits.backend is [redacted]",
+
+		// What its client refuses, panics over, or would not heed.
+		"redis://h": "", "redis://[::1]/15": "", "redis://h:1/?db=3": "", "rediss://h?skip_verify=true&read_timeout=2s&pool_size=7": "",
+		"redis://:hid%3Fden@h?pool_size=": "", "redis://h?pipeline_pool_size=-1": "",
+		"redis://h:1/hid":                         "limits.backend has no number of a database",
+		"redis://h:1/1/hid":                       "limits.backend has no number of a database",
+		"redis://h/-1":                            "limits.backend has no number of a database",
+		"redis://h:99999":                         "limits.backend has a port that is none",
+		"redis://h:0":                             "limits.backend has a port that is none",
+		"redis://h?db=hid":                        "limits.backend has for the option db what is no value of it",
+		"redis://h?db=-1":                         "limits.backend has for the option db what is no value of it",
+		"redis://h?read_timeout=hid":              "limits.backend has for the option read_timeout what is no value of it",
+		"redis://h?pool_fifo=hid":                 "limits.backend has for the option pool_fifo what is no value of it",
+		"redis://h?pool_size=3&pool_size=hid":     "limits.backend has for the option pool_size what is no value of it",
+		"redis://h?pool_size=-1":                  "limits.backend has for the option pool_size what is no value of it",
+		"redis://h?min_idle_conns=3000000000":     "limits.backend has for the option min_idle_conns what is no value of it",
+		"redis://h?max_idle_conns=3000000000":     "limits.backend has for the option max_idle_conns what is no value of it",
+		"redis://h?max_active_conns=3000000000":   "limits.backend has for the option max_active_conns what is no value of it",
+		"redis://h?pipeline_pool_size=3000000000": "limits.backend has for the option pipeline_pool_size what is no value of it",
+		"redis://h?skip_verify=true":              "limits.backend has an option behind ? that there is not for redis://",
+		"redis://h/0?hidden=1":                    "limits.backend has an option behind ? that there is not",
+		"redis://u?hidden@h/0":                    "limits.backend has an option behind ? that there is not",
+		"redis://u:1?hid;den@h/0":                 "limits.backend has behind ? what is no option",
+		"redis://u:1#hidden@h/0":                  "limits.backend has behind ? what is no option, or a #",
+		"redis://u:1/hidden@h/0":                  "limits.backend has no number of a database",
 	} {
 		c := valid()
 		c.Limits.Backend = config.NewSecret(backend)
