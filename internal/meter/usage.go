@@ -31,7 +31,7 @@ func (j *job) ofStream(said completion.Tokens, since *texts) completion.Tokens {
 		used.Reported = said.Prompt > 0 && used.Completion == 0
 		return used
 	}
-	more := since.streamed(mostGenerated(j.req))
+	more := since.streamed(mostGenerated(j.req) - said.Completion)
 	said.Completion += more
 	said.Reported = said.Prompt > 0 && more == 0
 	said.Prompt = cmp.Or(said.Prompt, promptTokens(j.req))
