@@ -40,11 +40,12 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		call := &completion.Call{
 			Context:     r.Context(),
-			ID:          requestID(r.Header),
+			ID:          s.requestID(r.Header),
 			Began:       time.Now(),
 			UserAgent:   first(r.Header, headerUserAgent),
 			Traceparent: first(r.Header, headerTraceparent),
 			Tracestate:  strings.Join(r.Header[headerTracestate], ","), // it may come in several lines
+			Secrets:     s.options.Secrets,
 		}
 		call.TraceID, call.Sampled = traceID(call.Traceparent)
 		s.beginTrace(c, call)
@@ -60,8 +61,8 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 
 // requestID is the caller's own id where it is sane: up to 128 letters, digits and -_.:/ in it, so
 // that it can stand in any log and header, and no token. An id has to differ from others, and is no secret.
-func requestID(h http.Header) string {
-	if id := first(h, headerRequestID); id != "" && len(id) <= 128 && sane(id) && !tells(h, id) {
+func (s *Server) requestID(h http.Header) string {
+	if id := first(h, headerRequestID); id != "" && len(id) <= 128 && sane(id) && !s.tells(h, id) {
 		return id
 	}
 	var random [16]byte
@@ -72,9 +73,9 @@ func requestID(h http.Header) string {
 }
 
 // tells reports whether an id is, or holds, a token: that which the request shows, or another of the gateway's.
-func tells(h http.Header, id string) bool {
+func (s *Server) tells(h http.Header, id string) bool {
 	token, _ := bearer(h)
-	call := completion.Call{Token: completion.Secret(token)}
+	call := completion.Call{Token: completion.Secret(token), Secrets: s.options.Secrets}
 	return call.Discreet(id) != id
 }
 

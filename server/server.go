@@ -58,11 +58,12 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a generation of a server is made of; all are needed but TLS, Meter, Usage, Tracer, Faults and the last three.
+// Options are what a generation of a server is made of; all are needed but Secrets, TLS, Meter, Usage, Tracer, Faults and the last three.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
 	Tokens     Authenticator
+	Secrets    *completion.Secrets // which no log or record repeats, whoever sends them; nil for none
 	Logger     *slog.Logger
 	Metrics    Metrics
 	Limits     Limits

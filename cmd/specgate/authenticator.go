@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/specgate/specgate/internal/auth"
+	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/config"
 	"github.com/specgate/specgate/internal/keys"
 	"github.com/specgate/specgate/internal/store"
@@ -58,14 +60,33 @@ func newManagedKeys(kept *store.Store, metrics *instruments, logger *slog.Logger
 func newTokens(accepted []config.Token) (auth.Tokens, error) {
 	tokens := make(auth.Tokens, len(accepted))
 	for i, t := range accepted {
-		tokens[i].Grant = auth.Grant{Name: t.Name, Organizations: t.Organizations, Projects: t.Projects, Models: t.Models, Scopes: newScopes(t)}
-		if t.SHA256.IsZero() {
-			tokens[i].Hash = auth.Hash(t.Token.Reveal())
-			continue
-		}
-		if _, err := hex.Decode(tokens[i].Hash[:], []byte(t.SHA256.Reveal())); err != nil {
+		hash, err := hashOf(t)
+		if err != nil {
 			return nil, fmt.Errorf("auth.tokens[%d].sha256: not hexadecimal", i)
 		}
+		grant := auth.Grant{Name: t.Name, Organizations: t.Organizations, Projects: t.Projects, Models: t.Models, Scopes: newScopes(t)}
+		tokens[i] = auth.Token{Hash: hash, Grant: grant}
 	}
 	return tokens, nil
+}
+
+func hashOf(t config.Token) (hash [sha256.Size]byte, err error) {
+	if t.SHA256.IsZero() {
+		return auth.Hash(t.Token.Reveal()), nil
+	}
+	_, err = hex.Decode(hash[:], []byte(t.SHA256.Reveal()))
+	return hash, err
+}
+
+// newSecrets are the tokens of the settings, that of operators among them.
+func newSecrets(cfg config.Config) *completion.Secrets {
+	s := &completion.Secrets{Plain: []string{cfg.Ops.Token.Reveal()}}
+	for _, t := range cfg.Auth.Tokens {
+		if hash, err := hashOf(t); t.SHA256.IsZero() {
+			s.Plain = append(s.Plain, t.Token.Reveal())
+		} else if err == nil {
+			s.Hashes = append(s.Hashes, hash)
+		}
+	}
+	return s
 }

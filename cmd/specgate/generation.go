@@ -81,6 +81,7 @@ func (g *gateway) newServer(o server.Options, before *server.Server) (*server.Se
 func (g *gateway) options(cfg config.Config) server.Options {
 	o := server.Options{
 		Logger:     g.logger,
+		Secrets:    newSecrets(cfg),
 		Metrics:    g.metrics.With(metricLabels(cfg)),
 		Limits:     serverLimits(cfg),
 		TLS:        g.tls,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"net/url"
@@ -13,15 +14,20 @@ import (
 // A caller who puts a token where something else belongs finds it in no log, record or metric.
 func TestTokensOfCallersAreNotRepeated(t *testing.T) {
 	t.Parallel()
-	const fixed = "a-token-of-the-settings"
+	const fixed, neighbour, hashed, operators = "a-token-of-the-settings", "a-token-of-another", "a-token-by-its-hash", "a-token-of-operators"
+	listed := fmt.Sprintf("tokens: [{name: n, token: %s}, {name: o, token: %s}, {name: h, sha256: %x}]", fixed, neighbour, sha256.Sum256([]byte(hashed)))
 	onBothStores(t, func(t *testing.T, a admin, db *sql.DB) {
 		t.Helper()
 		managed := a.make("keys", "create", "--name", "k").Token
 		other := a.make("keys", "create", "--name", "other").Token
-		for auth, token := range map[string]string{"mode: keys": managed, "tokens: [{name: n, token: " + fixed + "}]": fixed} {
-			g := startWith(t, "auth: {"+auth+"}\nusage: {records: always, "+spooledIn(t)+"}\nstore: '"+a.url+"'", fakebackend.JSON(200, answered))
+		for auth, token := range map[string]string{"mode: keys": managed, listed: fixed} {
+			g := startWith(t, "ops: {token: "+operators+"}\nauth: {"+auth+"}\nusage: {records: always, "+spooledIn(t)+"}\nstore: '"+a.url+"'", fakebackend.JSON(200, answered))
 			bearer := "Authorization: Bearer " + token
-			for _, told := range []string{token, other, "a " + token + " b", strings.ToUpper(managed)} {
+			all := []string{token, other, "a " + token + " b", strings.ToUpper(managed), operators}
+			if auth == listed {
+				all = append(all, neighbour, "a "+neighbour+" b", hashed)
+			}
+			for _, told := range all {
 				g.complete(`{"model":"`+told+`","prompt":"x","user":"`+told+`"}`, "x-request-id: "+strings.ReplaceAll(told, " ", "."), "OpenAI-Project: "+told, bearer)
 				g.complete(`{"model":"`+told+`","prompt":"x","user":"`+told+`"}`, bearer)
 				g.send("GET", "/v1/models/"+url.PathEscape(told), "", bearer)
@@ -33,7 +39,7 @@ func TestTokensOfCallersAreNotRepeated(t *testing.T) {
 			}
 			text, _ := dump(t, db)
 			text += g.log.String() + a.run("usage", "--by", "model") + a.run("usage", "records")
-			for _, token := range []string{managed, other, fixed, strings.ToUpper(managed)} {
+			for _, token := range []string{managed, other, fixed, strings.ToUpper(managed), neighbour, hashed, operators} {
 				if strings.Contains(text, token) {
 					t.Errorf("%s: %s is told in\n%s", auth, token, text)
 				}

@@ -32,8 +32,9 @@ type Call struct {
 	Sampled     bool      // whether somebody keeps that trace
 	Principal   Principal // nil until authenticated
 
-	Token Secret       // by which it was authenticated; it is kept for nothing but not to be repeated
-	Own   *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
+	Token   Secret       // by which it was authenticated; it is kept for nothing but not to be repeated
+	Secrets *Secrets     // others that are not to be repeated; may be nil
+	Own     *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
 
 	Request   *Request // what was asked, once it is known to be allowed by the contract; never changed
 	Model     string   // what was asked for, once known, as Discreet gives it

@@ -1,9 +1,11 @@
 package completion
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -25,18 +27,42 @@ const (
 // tokenLike is what reads as a token of the gateway's, or as the greater part of one. No model is called so.
 var tokenLike = regexp.MustCompile(`(?i)sg-[a-z0-9_-]{40,}`)
 
+// Secrets are the tokens of the settings. Those of keys need no list: they are known by how they read. nil are none.
+type Secrets struct {
+	Plain  []string
+	Hashes [][sha256.Size]byte // of those of which no more is known
+}
+
 // Discreet is a text that the caller chose, as logs and records may have it: without the token that was shown, and
 // without any other of the gateway's.
 func (c *Call) Discreet(text string) string {
-	token := string(c.Token)
-	switch {
-	case token != "" && text == token:
-		return mark
-	case len(token) >= shortest && len(text) >= len(token):
-		text = strings.ReplaceAll(text, token, mark)
-	}
+	text = c.Secrets.without(without(text, string(c.Token)))
 	if len(text) < len("sg-")+40 { // as nearly all that callers choose
 		return text
 	}
 	return tokenLike.ReplaceAllLiteralString(text, "sg-"+mark)
+}
+
+func (s *Secrets) without(text string) string {
+	if s == nil {
+		return text
+	}
+	for _, token := range s.Plain {
+		text = without(text, token)
+	}
+	if len(s.Hashes) > 0 && slices.Contains(s.Hashes, sha256.Sum256([]byte(text))) {
+		return mark
+	}
+	return text
+}
+
+func without(text, token string) string {
+	switch {
+	case token != "" && text == token:
+		return mark
+	case len(token) >= shortest && len(text) >= len(token):
+		return strings.ReplaceAll(text, token, mark)
+	default:
+		return text
+	}
 }

@@ -91,7 +91,9 @@ func (k *checks) tokens(tokens []Token) {
 	byHash, byName := map[string]int{}, map[string]int{}
 	for i, t := range tokens {
 		path := place("auth.tokens", i)
-		if first, twice := byName[t.Name]; twice && t.Name != "" {
+		if slices.ContainsFunc(tokens, t.isNamedBy) {
+			k.add(join(path, "name"), "is, or holds, a token: the log, metrics and records of usage would tell it")
+		} else if first, twice := byName[t.Name]; twice && t.Name != "" {
 			k.add(join(path, "name"), "is %q, which is the name of auth.tokens[%d] too: the log could not tell them apart", t.Name, first)
 		}
 		byName[t.Name] = i
@@ -101,6 +103,15 @@ func (k *checks) tokens(tokens []Token) {
 		}
 		byHash[hash] = i
 	}
+}
+
+// isNamedBy reports whether the name of t tells another token, or itself. One of few characters may be a part of any
+// name.
+func (t Token) isNamedBy(other Token) bool {
+	sum := sha256.Sum256([]byte(t.Name))
+	token := other.Token.Reveal()
+	return t.Name != "" && (t.Name == token || strings.EqualFold(other.SHA256.Reveal(), hex.EncodeToString(sum[:])) ||
+		len(token) >= 8 && strings.Contains(t.Name, token))
 }
 
 // token is the hash of a token that can be used.

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -199,5 +201,33 @@ func TestMinLevelIsEveryNameOfALevel(t *testing.T) {
 		if got := (config.Log{Level: level}).MinLevel().String(); got != want {
 			t.Errorf("%q is %s; want %s", level, got, want)
 		}
+	}
+}
+
+// A name is for everyone to see, so no token is one.
+func TestNamesThatAreTokens(t *testing.T) {
+	t.Parallel()
+	const hidden = "hidden-token"
+	sum := sha256.Sum256([]byte(hidden))
+	hashed := config.Token{Name: "h", SHA256: config.NewSecret(strings.ToUpper(hex.EncodeToString(sum[:])))}
+	plain := config.Token{Name: "p", Token: config.NewSecret(hidden)}
+	for name, other := range map[string]config.Token{hidden: hashed, "the " + hidden + " of p": plain} {
+		c := valid()
+		c.Auth.Tokens = []config.Token{{Name: name, Token: config.NewSecret("another-token")}, other, {Name: name, Token: config.NewSecret("a-third-token")}}
+		err := c.Validate()
+		if err == nil || strings.Contains(err.Error(), hidden) || strings.Count(err.Error(), "name is, or holds, a token") != 2 {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	c := valid()
+	for _, own := range []string{hidden, "short"} {
+		c.Auth.Tokens = []config.Token{{Name: own, Token: config.NewSecret(own)}}
+		if err := c.Validate(); err == nil || strings.Contains(err.Error(), own) {
+			t.Errorf("its own: %v", err)
+		}
+	}
+	c.Auth.Tokens = []config.Token{{Name: "team-a", Token: config.NewSecret("a")}, {Name: "", Token: config.NewSecret("another-token")}}
+	if err := c.Validate(); err != nil {
+		t.Errorf("none: %v", err)
 	}
 }
