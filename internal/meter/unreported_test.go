@@ -57,6 +57,7 @@ func TestStreamsThatAreLeft(t *testing.T) {
 		"an echo, a prompt":         {echo, append([]string{so(0, "")}, words("123456", "abc")...), completion.Tokens{Prompt: 4, Completion: 1}},
 		"an echo, too much":         {echo, []string{long}, completion.Tokens{Prompt: 2, Completion: 50}},
 		"an echo, less than it all": {echo, words("123"), completion.Tokens{Prompt: 2}},
+		"no max_tokens":             {strings.Replace(askedIn, `,"max_tokens":50`, "", 1), []string{long}, completion.Tokens{Prompt: 2, Completion: 165}},
 		"no echo":                   {strings.Replace(echo, "true", "false", 1), []string{chunk}, completion.Tokens{Prompt: 2, Completion: 2}},
 	} {
 		answer := &completion.Answer{Stream: &chunks{rest: append(test.chunks, chunk)}}
