@@ -104,6 +104,40 @@ func TestReloadOverHTTP2(t *testing.T) {
 	})
 }
 
+// At the end a stream of HTTP/2 is waited for, whichever settings it began with, and however many signals come then.
+func TestReloadAndDrainOverHTTP2(t *testing.T) {
+	t.Parallel()
+	overHTTP2(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		told := make(chan struct{})
+		b := fakebackend.New(t, untilTold(told))
+		listening, transport := speaking(t, protocol)
+		g := startChanging(t, listening+inFront("old", "a", b.URL))
+		caller, _ := g.through(transport())
+		streams := []io.Reader{caller.open("old")}
+		g.change(listening + inFront("new", "b", b.URL))
+		streams = append(streams, caller.open("new"))
+		g.signal(syscall.SIGTERM)
+		g.log.await(t, "shutting down")
+		g.set("listen: nonsense")
+		for range 1000 {
+			g.signal(syscall.SIGHUP)
+		}
+		close(told)
+		for _, stream := range streams {
+			if rest, err := io.ReadAll(stream); err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
+				t.Errorf("the stream ended with %q, %v", rest, err)
+			}
+		}
+		if code := g.code(); code != exitOK {
+			t.Errorf("exit code %d", code)
+		}
+		if strings.Contains(g.log.String(), "settings refused") {
+			t.Error("settings were read at the end")
+		}
+	})
+}
+
 // mustAnswer makes a request that is to be answered, and may do so on any goroutine.
 func (g *changing) mustAnswer(body string) {
 	resp, err := g.client.Do(g.request(g.t.Context(), "POST", completions, strings.NewReader(body)))
