@@ -40,7 +40,7 @@ func (g *changing) asking(token string) (stop func() map[int]int) {
 		mu      sync.Mutex
 	)
 	answers := map[int]int{}
-	for range 4 {
+	for range 2 {
 		running.Go(func() {
 			for !over.Load() {
 				status := g.askQuietly(token)
@@ -124,6 +124,13 @@ func TestReloadOfWhatManagedKeysStandOn(t *testing.T) {
 		g.mustCount("specgate_config_restart_pending", "1")
 		g.mustGet(200, "", key.Token)
 	}
+	g.set(strings.Replace(before, "auth: {mode: keys}", "auth: {tokens: [{name: a, token: "+testToken+"}]}", 1))
+	for range 2 {
+		g.reload("same")
+		g.log.await(t, "setting waits for a restart", "setting=auth.tokens.a ", "change=added")
+		g.mustCount("specgate_config_restart_pending", "2")
+	}
+	g.mustGet(401, "invalid_api_key", testToken)
 	g.set(before)
 	g.reload("same")
 	g.mustCount("specgate_config_restart_pending", "0")
