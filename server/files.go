@@ -33,6 +33,8 @@ var mediaTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".yaml": "application/yaml",
+	".json": "application/json",
 }
 
 // addFiles serves a folder of pageFiles at the path of its name, with its index.html for the path itself.

@@ -48,7 +48,7 @@ func (s *Server) streams(w http.ResponseWriter, r *http.Request) {
 		s.ServeHTTP(w, r)
 		return
 	}
-	stream := newStreamWriter(w, s.options.Limits.WriteTimeout)
+	stream := newStreamWriter(w, s.writeTimeout)
 	defer stream.end()
 	body := &unread{ReadCloser: r.Body, left: r.ContentLength != 0}
 	r.Body = body
@@ -81,16 +81,16 @@ func (u *unread) Read(p []byte) (int, error) {
 type streamWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
-	timeout time.Duration
+	timeout func() time.Duration // the present one
 	late    *time.Timer
 
 	mu    sync.Mutex // held while the deadline is touched: after the end there is nothing that has one
 	ended bool
 }
 
-func newStreamWriter(w http.ResponseWriter, timeout time.Duration) *streamWriter {
+func newStreamWriter(w http.ResponseWriter, timeout func() time.Duration) *streamWriter {
 	s := &streamWriter{ResponseWriter: w, control: http.NewResponseController(w), timeout: timeout}
-	s.late = time.AfterFunc(timeout, s.abandon)
+	s.late = time.AfterFunc(timeout(), s.abandon)
 	s.late.Stop()
 	return s
 }
@@ -102,7 +102,7 @@ func (s *streamWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 func (s *streamWriter) Write(p []byte) (written int, err error) {
 	defer s.late.Stop()
 	for {
-		s.late.Reset(s.timeout)
+		s.late.Reset(s.timeout())
 		n, err := s.ResponseWriter.Write(p[:min(len(p), pieceSize)])
 		written += n
 		if p = p[n:]; err != nil || len(p) == 0 {
@@ -113,7 +113,7 @@ func (s *streamWriter) Write(p []byte) (written int, err error) {
 
 // FlushError sends what has been written.
 func (s *streamWriter) FlushError() error {
-	s.late.Reset(s.timeout)
+	s.late.Reset(s.timeout())
 	defer s.late.Stop()
 	return s.control.Flush()
 }
@@ -141,5 +141,5 @@ func (s *streamWriter) end() {
 	defer s.mu.Unlock()
 	s.ended = true
 	s.late.Stop()
-	_ = s.control.SetWriteDeadline(time.Now().Add(s.timeout))
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.timeout()))
 }

@@ -27,13 +27,14 @@ func isPage(route string) bool {
 	}
 }
 
-// addPages adds the pages. The contract is served as the file's own bytes, and once more as JSON.
+// addPages adds the pages. The contract is served as the file's own bytes, and once more as JSON; it may
+// change while the process runs.
 func (s *Server) addPages() error {
 	spec, asJSON, title := s.options.Spec, s.json, s.title
 	s.addPage(pageHealth, s.healthy)
 	s.addPage(pageReady, s.ready)
-	s.echo.GET(pageSpecYAML, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", spec) })
-	s.echo.GET(pageSpecJSON, func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", asJSON) })
+	s.echo.GET(pageSpecYAML, fileOf(pageSpecYAML, spec))
+	s.echo.GET(pageSpecJSON, fileOf(pageSpecJSON, asJSON))
 	return errors.Join(s.addFiles("docs", title), s.addFiles("playground", title))
 }
 

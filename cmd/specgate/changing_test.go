@@ -39,15 +39,32 @@ func startChanging(t *testing.T, settings string, env ...string) *changing {
 // startChangingBy starts it as by says.
 func startChangingBy(t *testing.T, by func(*exec.Cmd), settings string, env ...string) *changing {
 	t.Helper()
-	g := &changing{dir: t.TempDir(), exit: make(chan error, 1)}
+	g := unstarted(t)
+	g.beginBy(by, settings, env...)
+	return g
+}
+
+// unstarted is a process that is to run, with its folder.
+func unstarted(t *testing.T) *changing {
+	t.Helper()
+	g := &changing{dir: t.TempDir(), exit: make(chan error, 1), running: &running{t: t, log: newLogbook()}}
 	g.file = filepath.Join(g.dir, "specgate.yaml")
-	g.running = &running{t: t, log: newLogbook()}
+	return g
+}
+
+// begin starts it.
+func (g *changing) begin(settings string, env ...string) {
+	g.t.Helper()
+	g.beginBy(func(*exec.Cmd) {}, settings, env...)
+}
+
+func (g *changing) beginBy(by func(*exec.Cmd), settings string, env ...string) {
+	g.t.Helper()
 	g.set(settings)
 	g.launch(settings, env, by)
-	line := g.log.await(t, "msg=listening")
+	line := g.log.await(g.t, "msg=listening")
 	found := regexp.MustCompile(`address=(\S+) operations=(\S+)`).FindStringSubmatch(line)
 	g.front, g.ops = "http://"+found[1], "http://"+found[2]
-	return g
 }
 
 func (g *changing) launch(settings string, env []string, by func(*exec.Cmd)) {

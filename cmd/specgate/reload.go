@@ -159,7 +159,7 @@ func (r *reloader) settings() (loaded, next config.Config, err error) {
 	if err == nil {
 		next, err = r.cfg.Take(loaded)
 	}
-	return loaded, next, errors.Join(err, named(loaded))
+	return loaded, next, errors.Join(err, r.named(loaded))
 }
 
 var (
@@ -181,22 +181,32 @@ func (r *reloader) tokens(loaded config.Config) ([]config.Token, error) {
 }
 
 // named is all that is wrong with the files that settings name. Each is marked before anybody makes something of it, so
-// that what changes meanwhile is seen to have changed.
-func named(cfg config.Config) error {
-	if err := onlyOnce(cfg.Contract.Overlay, cfg.Faults.File); err != nil {
+// that what changes meanwhile is seen to have changed. A certificate that is to be another waits for the restart, which is
+// to find one; that which is in use is looked after elsewhere.
+func (r *reloader) named(cfg config.Config) error {
+	files := []string{cfg.Contract.Overlay, cfg.Faults.File}
+	another := cfg.TLS.KeyFile != "" && (cfg.TLS.CertFile != r.cfg.TLS.CertFile || cfg.TLS.KeyFile != r.cfg.TLS.KeyFile)
+	if another {
+		files = append(files, cfg.TLS.CertFile, cfg.TLS.KeyFile)
+	}
+	if err := onlyOnce(files...); err != nil {
 		return err
 	}
-	mark(cfg)
+	mark(cfg.Files, files...)
 	_, overlayErr := newContract(cfg.Contract)
 	_, scriptErr := newFaults(cfg.Faults)
-	return errors.Join(overlayErr, scriptErr)
+	var pairErr error
+	if another {
+		_, pairErr = newTLS(cfg.TLS)
+	}
+	return errors.Join(overlayErr, scriptErr, pairErr)
 }
 
-// mark notes what the files hold that settings name.
-func mark(cfg config.Config) {
-	for _, file := range []string{cfg.Contract.Overlay, cfg.Faults.File} {
+// mark notes what files hold that settings name.
+func mark(marks config.Files, files ...string) {
+	for _, file := range files {
 		if file != "" {
-			_, _ = cfg.Files.Read(file) // why it cannot be read is its mark
+			_, _ = marks.Read(file) // why it cannot be read is its mark
 		}
 	}
 }

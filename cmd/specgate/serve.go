@@ -50,7 +50,7 @@ model in the program itself (specgate-1) answers, to try clients on.`,
 			printNotices(cfg, term)
 			return err
 		}
-		mark(cfg)
+		mark(cfg.Files, cfg.Contract.Overlay, cfg.Faults.File)
 		return serve(cmd.Context(), &reloader{cfg: cfg, load: load, signals: again}, term)
 	}
 	return cmd

@@ -17,15 +17,19 @@ type Change struct {
 func (c Config) Changes(next Config) []Change {
 	var found changes
 	found.section("", reflect.ValueOf(c), reflect.ValueOf(next))
-	if c.tokensStay(next) {
+	if c.tokensWait(next) {
 		found.wait("auth.tokens")
 	}
 	return found
 }
 
-// tokensStay reports whether the tokens wait with auth.mode: it is not tokens any more, and so next has none.
-func (c Config) tokensStay(next Config) bool {
-	return c.Auth.Mode == AuthTokens && next.Auth.Mode != AuthTokens && len(next.Auth.Tokens) == 0
+// tokensWait reports whether the tokens wait with auth.mode: it is not tokens any more, and so next has none; or is not
+// tokens yet.
+func (c Config) tokensWait(next Config) bool {
+	if c.Auth.Mode == AuthTokens {
+		return next.Auth.Mode != AuthTokens && len(next.Auth.Tokens) == 0
+	}
+	return next.Auth.Mode == AuthTokens
 }
 
 // wait has all that changes in a setting wait for a restart.
@@ -36,9 +40,9 @@ func (c changes) wait(setting string) {
 }
 
 // Take gives what a process that runs with c can run with next: of settings that need a restart, it has those of c;
-// and its tokens, where next has another auth.mode that needs none. The error joins every Problem of that; next may have none, and c's listen still be open to everybody.
+// and its tokens, where those of next wait with auth.mode. The error joins every Problem of that; next may have none, and c's listen still be open to everybody.
 func (c Config) Take(next Config) (Config, error) {
-	if c.tokensStay(next) {
+	if c.tokensWait(next) {
 		next.Auth.Tokens = c.Auth.Tokens
 	}
 	keep(reflect.ValueOf(c), reflect.ValueOf(&next).Elem())
