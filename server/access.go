@@ -38,7 +38,7 @@ func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
 		err := next(c)
 		begun, cut := c.Response().Committed, errors.Is(err, errCut)
 		if err != nil && !cut {
-			c.Error(err)
+			err = tell(c, err)
 		}
 		status := s.record(c, err, time.Since(start))
 		var bug *apierror.Panic
@@ -48,6 +48,19 @@ func (s *Server) logAccess(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return nil
 	}
+}
+
+// tell renders an error, and gives it back, or the bug that kept it from being told and is told in its place.
+func tell(c echo.Context, err error) error {
+	bug := recoverPanics(func(c echo.Context) error {
+		c.Error(err)
+		return nil
+	})(c)
+	if bug == nil {
+		return err
+	}
+	c.Error(bug)
+	return bug
 }
 
 // routeCompletions is the route of the operation that completions names.
@@ -71,7 +84,6 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	if call.Reason != "" {
 		s.options.Metrics.Unavailable(call.Reason)
 	}
-	s.endTrace(c, call)
 	level := slog.LevelInfo
 	if isPage(route) {
 		level = slog.LevelDebug

@@ -49,6 +49,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		call.TraceID, call.Sampled = traceID(call.Traceparent)
 		s.beginTrace(c, call)
+		defer s.endTrace(c, call) // whatever happens
 		h := c.Response().Header()
 		h[headerRequestID] = []string{call.ID}
 		if s.draining.Load() {

@@ -109,22 +109,27 @@ type running struct {
 	ended   chan error
 }
 
-// start runs a server with what change makes of the usual options.
-func start(t *testing.T, change func(*server.Options)) *running {
-	t.Helper()
-	r := &running{t: t, log: &lines{}, metrics: &counts{seen: map[string]int{}}, ended: make(chan error, 1)}
-	options := server.Options{
+// usual are the options of a server that most tests want.
+func usual(log io.Writer, metrics server.Metrics) server.Options {
+	return server.Options{
 		Spec:    gen.Spec,
 		API:     &operations{},
 		Tokens:  auth.Tokens{{Hash: auth.Hash(token), Grant: auth.Grant{Name: "tester"}}},
-		Logger:  slog.New(slog.NewJSONHandler(r.log, nil)),
-		Metrics: r.metrics,
+		Logger:  slog.New(slog.NewJSONHandler(log, nil)),
+		Metrics: metrics,
 		Limits: server.Limits{
 			Body: 1 << 20, InflightBytes: 4 << 20, MaxConcurrent: 64,
 			HeaderTimeout: 10 * time.Second, BodyTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 		},
 		Shutdown: server.Shutdown{Drain: 5 * time.Second},
 	}
+}
+
+// start runs a server with what change makes of the usual options.
+func start(t *testing.T, change func(*server.Options)) *running {
+	t.Helper()
+	r := &running{t: t, log: &lines{}, metrics: &counts{seen: map[string]int{}}, ended: make(chan error, 1)}
+	options := usual(r.log, r.metrics)
 	if change != nil {
 		change(&options)
 	}

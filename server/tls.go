@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 )
@@ -27,6 +26,7 @@ const reload = 2 * time.Second
 // not belong together is never served.
 type Certificate struct {
 	certFile, keyFile string
+	open              func(file string) ([]byte, error)
 	current           atomic.Pointer[tls.Certificate]
 
 	// What was found in the files, by contents or by error: when they were last looked at, and when
@@ -34,10 +34,10 @@ type Certificate struct {
 	seen, held string
 }
 
-// LoadCertificate reads a certificate for the first time. Its errors name the file, and hold nothing
-// of what is in it.
-func LoadCertificate(certFile, keyFile string) (*Certificate, error) {
-	c := &Certificate{certFile: certFile, keyFile: keyFile}
+// LoadCertificate reads a certificate for the first time, by open, which gives all of a file and bounds how much that
+// may be. Its errors name the file, and hold nothing of what is in it.
+func LoadCertificate(certFile, keyFile string, open func(file string) ([]byte, error)) (*Certificate, error) {
+	c := &Certificate{certFile: certFile, keyFile: keyFile, open: open}
 	found := c.read()
 	c.seen, c.held = found.mark, found.mark
 	return c, c.take(found)
@@ -51,8 +51,8 @@ type files struct {
 }
 
 func (c *Certificate) read() (f files) {
-	if f.cert, f.err = os.ReadFile(c.certFile); f.err == nil {
-		f.key, f.err = os.ReadFile(c.keyFile)
+	if f.cert, f.err = c.open(c.certFile); f.err == nil {
+		f.key, f.err = c.open(c.keyFile)
 	}
 	if f.err != nil {
 		f.mark = f.err.Error()

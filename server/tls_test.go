@@ -85,7 +85,7 @@ const look = 20 * time.Millisecond
 
 func (p *pair) options(t *testing.T) *server.TLS {
 	t.Helper()
-	certificate, err := server.LoadCertificate(p.certFile, p.keyFile)
+	certificate, err := server.LoadCertificate(p.certFile, p.keyFile, os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestCertificateThatCannotBeLoaded(t *testing.T) {
 		{p.certFile, other.keyFile, "private key does not match public key"},
 		{p.keyFile, p.certFile, p.keyFile},
 	} {
-		if _, err := server.LoadCertificate(tt.cert, tt.key); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := server.LoadCertificate(tt.cert, tt.key, os.ReadFile); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s and %s: %v", tt.cert, tt.key, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/contract"
 )
@@ -46,18 +47,23 @@ func (s *Server) traced(check func(echo.Context) error) func(echo.Context) error
 	if t == nil {
 		return check
 	}
-	return func(c echo.Context) error {
+	return func(c echo.Context) (err error) {
 		validated := t.Validate(c.Request().Context())
-		err := check(c)
-		if err == nil {
-			validated("", nil, nil)
-			return nil
-		}
-		e, _ := s.describe(err, c)
-		fields, types := s.faultsIn(err)
-		validated(s.loggable(e.Code), fields, types)
+		err = apierror.Internal(errPanic) // unless check returns
+		defer func() { s.tellValidated(validated, c, err) }()
+		err = check(c)
 		return err
 	}
+}
+
+func (s *Server) tellValidated(validated func(code string, fields, types []string), c echo.Context, err error) {
+	if err == nil {
+		validated("", nil, nil)
+		return
+	}
+	e, _ := s.describe(err, c)
+	fields, types := s.faultsIn(err)
+	validated(s.loggable(e.Code), fields, types)
 }
 
 // faultsIn names all that a request was refused for as one that breaks the contract: the field of each violation,

@@ -40,7 +40,7 @@ func (s *Server) recordUse(operation string) echo.MiddlewareFunc {
 	}
 }
 
-var errPanic = errors.New("the operation panicked")
+var errPanic = errors.New("a bug broke it off")
 
 // outcome is what the caller of a request gets: the status, that of an answer which has begun even where it
 // broke, and the code of the error.

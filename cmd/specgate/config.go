@@ -40,7 +40,8 @@ func newConfigCheck(term terminal) *cobra.Command {
 		if cfg.TLS.KeyFile != "" { // else that has been said
 			_, pairErr = newTLS(cfg.TLS)
 		}
-		if err = errors.Join(err, overlayErr, scriptErr, pairErr); err != nil {
+		_, tracesErr := newTracesTLS(cfg.Traces)
+		if err = errors.Join(err, overlayErr, scriptErr, pairErr, tracesErr); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(term.stdout, "The configuration is valid.")

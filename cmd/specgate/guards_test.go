@@ -201,8 +201,8 @@ type tried struct {
 }
 
 // try asks for a completion.
-func (g *running) try() (got tried) {
-	resp, err := g.client.Do(g.request(context.Background(), "POST", completions, strings.NewReader(plainBody)))
+func (g *running) try(header ...string) (got tried) {
+	resp, err := g.client.Do(g.request(context.Background(), "POST", completions, strings.NewReader(plainBody), header...))
 	if err != nil {
 		return tried{err: err}
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -297,5 +300,39 @@ func TestConfigCheckTellsAll(t *testing.T) {
 	got := invoke(t, "config check", map[string]string{"SPECGATE_FAULTS": "/nonexistent/faults.yaml", "SPECGATE_LOG_LEVEL": "loud"})
 	if got.code != exitFailure || !strings.Contains(got.stderr, "faults.file cannot be read") || !strings.Contains(got.stderr, "SPECGATE_LOG_LEVEL") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A file of certificates that has no end, or nobody at its other end, is refused at once.
+func TestCertificatesArePlainFiles(t *testing.T) {
+	t.Parallel()
+	certFile, keyFile, _ := certificate(t)
+	pipe, large := filepath.Join(t.TempDir(), "pipe"), filepath.Join(t.TempDir(), "large")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(large, nil, 0o600), os.Truncate(large, 1<<40)); err != nil {
+		t.Fatal(err)
+	}
+	for setting, sound := range map[string]map[string]string{
+		"OTEL_EXPORTER_OTLP_CERTIFICATE":        {"OTEL_TRACES_EXPORTER": "otlp"},
+		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_CLIENT_KEY": keyFile},
+		"OTEL_EXPORTER_OTLP_CLIENT_KEY":         {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": certFile},
+		"SPECGATE_TLS_CERT_FILE":                {"SPECGATE_TLS_KEY_FILE": keyFile},
+		"SPECGATE_TLS_KEY_FILE":                 {"SPECGATE_TLS_CERT_FILE": certFile},
+	} {
+		for file, want := range map[string]string{pipe: pipe + " is no plain file", "/dev/zero": "/dev/zero is no plain file", large: large + " is larger than 4MiB"} {
+			for _, command := range []string{"config check", "serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0"} {
+				env := maps.Clone(sound)
+				env[setting] = file
+				ended := make(chan result, 1)
+				go func() { ended <- invoke(t, command, env) }()
+				select {
+				case got := <-ended:
+					if got.code != 1 || !strings.Contains(got.stderr, want) {
+						t.Errorf("%s with %s=%s: %+v", command, setting, file, got)
+					}
+				case <-time.After(bounded):
+					t.Fatalf("%s with %s=%s does not end", command, setting, file)
+				}
+			}
+		}
 	}
 }

@@ -16,7 +16,7 @@ func newTLS(cfg config.TLS) (*server.TLS, error) {
 	if !cfg.On() {
 		return nil, nil
 	}
-	certificate, err := server.LoadCertificate(cfg.CertFile, cfg.KeyFile)
+	certificate, err := server.LoadCertificate(cfg.CertFile, cfg.KeyFile, config.ReadPlain)
 	if err != nil {
 		return nil, fmt.Errorf("tls.cert_file and tls.key_file cannot be used: %w", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"runtime/debug"
 
 	"github.com/specgate/specgate/internal/completion"
@@ -16,7 +17,11 @@ func (g *gateway) trace(t config.Traces) error {
 	if !t.On {
 		return nil
 	}
-	tracer, err := g.newTracer(t)
+	certificates, err := newTracesTLS(t)
+	if err != nil {
+		return err
+	}
+	tracer, err := g.newTracer(t, certificates)
 	if err != nil {
 		return err
 	}
@@ -25,8 +30,16 @@ func (g *gateway) trace(t config.Traces) error {
 	return g.metrics.WatchTraces(tracer)
 }
 
+// newTracesTLS reads the certificates that traces are sent with; nil where there are no traces.
+func newTracesTLS(t config.Traces) (*tls.Config, error) {
+	if !t.On {
+		return nil, nil
+	}
+	return tracing.Certificates{Roots: t.Certificate, Client: t.ClientCertificate, Key: t.ClientKey}.Config(config.ReadPlain)
+}
+
 // newTracer makes it, of which only the names of models change with the settings.
-func (g *gateway) newTracer(t config.Traces) (*tracing.Tracer, error) {
+func (g *gateway) newTracer(t config.Traces, certificates *tls.Config) (*tracing.Tracer, error) {
 	headers := map[string]string{}
 	for name, value := range t.Headers {
 		headers[name] = value.Reveal()
@@ -36,8 +49,7 @@ func (g *gateway) newTracer(t config.Traces) (*tracing.Tracer, error) {
 		info = &debug.BuildInfo{}
 	}
 	return tracing.New(tracing.Options{
-		Endpoint: t.Endpoint, Headers: headers, Timeout: t.Timeout, Gzip: t.Gzip,
-		Certificate: t.Certificate, ClientCertificate: t.ClientCertificate, ClientKey: t.ClientKey,
+		Endpoint: t.Endpoint, Headers: headers, Timeout: t.Timeout, Gzip: t.Gzip, TLS: certificates,
 		Service: cmp.Or(t.Service, "specgate"), Version: release(info), Resource: t.Resource,
 		Sampler: t.Sampler, Ratio: t.Ratio,
 		Queue: t.Queue, Batch: t.Batch, Delay: t.Delay, Patience: t.Patience,

@@ -394,3 +394,47 @@ upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', kind: vllm, api_key: `+secret+
 		t.Errorf("only %d spans came of more than %d", len(r.spans), n)
 	}
 }
+
+// A wait for a place is seen, whether it led to one or not.
+func TestTraceOfAWaitInTheQueue(t *testing.T) {
+	t.Parallel()
+	for patience, want := range map[string]struct {
+		spans  []string
+		failed bool
+		kind   any
+	}{
+		"0s":  {[]string{"POST /v1/completions", "validate", "queue", attemptOf + "m"}, false, nil},
+		"1ms": {[]string{"POST /v1/completions", "validate", "queue"}, true, "unavailable"},
+	} {
+		t.Run(patience, func(t *testing.T) {
+			t.Parallel()
+			reply, asked, let := held(fakebackend.JSON(200, answered))
+			g, r := startTraced(t, nil, "upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', max_concurrent: 1, queue_timeout: "+patience+"}}\n"+
+				"models: {m: {targets: [{upstream: gpu}]}}\nhealth: {interval: 0s}\n", reply)
+			got := make(chan tried, 2)
+			go func() { got <- g.try() }()
+			<-asked
+			go func() { got <- g.try("X-Request-Id: waits") }()
+			if want.failed {
+				<-got
+			} else {
+				g.eventually(`specgate_upstream_queued{upstream="gpu"}`, "1")
+			}
+			close(let)
+			all := r.of("waits")
+			var names []string
+			for _, s := range all {
+				names = append(names, s.name)
+			}
+			if !slices.Equal(names, want.spans) {
+				t.Fatalf("spans %q", names)
+			}
+			queue := all[2]
+			queue.mustHave(t, map[string]any{"specgate.upstream": "gpu", "error.type": want.kind})
+			if queue.failed != want.failed || queue.begin >= queue.end || queue.begin < all[0].begin || queue.end > all[len(all)-1].end {
+				t.Errorf("%+v", all)
+			}
+			<-got
+		})
+	}
+}

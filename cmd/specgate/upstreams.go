@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -100,16 +101,19 @@ func (g *gateway) newUpstream(cfg config.Config, name string, s schemas) (*guard
 // guards is how an upstream is guarded. One that gets every request, whatever happens, is neither given
 // up nor asked whether it is well.
 func (g *gateway) guards(cfg config.Config, name string) guard.Options {
-	b, metrics := cfg.Upstreams[name], g.metrics
+	b, metrics, waited := cfg.Upstreams[name], g.metrics, g.tracer.Waits(name)
 	o := guard.Options{
 		Name:          name,
 		MaxConcurrent: b.MaxConcurrent,
 		MaxQueue:      b.MaxQueue,
 		QueueTimeout:  b.QueueTimeout,
 		Attempted:     func(outcome string) { metrics.Attempted(name, outcome) },
-		Waited:        func(d time.Duration) { metrics.Waited(name, d) },
-		Tried:         func(verdict string) { metrics.Tried(name, verdict) },
-		Logger:        g.logger,
+		Waited: func(ctx context.Context, d time.Duration, err error) {
+			metrics.Waited(name, d)
+			waited(ctx, d, err)
+		},
+		Tried:  func(verdict string) { metrics.Tried(name, verdict) },
+		Logger: g.logger,
 	}
 	if len(cfg.Models) > 0 {
 		o.Breaker = guard.Breaker(cfg.Breaker)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -152,6 +153,20 @@ func mustBeAmong(t *testing.T, where string, labels, known []string) {
 	for _, label := range labels {
 		if !slices.Contains(known, label) {
 			t.Errorf("%s: there is no label %s", where, label)
+		}
+	}
+}
+
+// Each metric of ours has a panel, and so have the file descriptors, which callers and backends take.
+func TestDashboardShowsEveryMetric(t *testing.T) {
+	var shown string
+	for _, q := range queriesIn(t, dashboard) {
+		shown += q.expr + "\n"
+	}
+	must := slices.Sorted(maps.Keys(ours(t)))
+	for _, name := range append(must, "process_open_fds", "process_max_fds") {
+		if !regexp.MustCompile(`\b` + name + `(_bucket|_sum|_count)?\{`).MatchString(shown) {
+			t.Errorf("no panel shows %s", name)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type reading struct {
 var (
 	firstText   = reading{most: mostText}
 	firstSecret = reading{mostSecret, ", as no secret is", fs.ModeType &^ fs.ModeNamedPipe, "is neither a plain file nor a pipe"}
+	plainText   = reading{most: mostText, refused: fs.ModeType, other: "is no plain file"}
 	laterText   = reading{most: mostText, refused: fs.ModeType, other: noPlainFile}
 	laterSecret = reading{mostSecret, ", as no secret is", fs.ModeType, noPlainFile}
 )
@@ -35,6 +36,9 @@ const noPlainFile = "is no plain file, as all has to be that is read while the p
 
 // ReadFile reads a file that a setting names, of 4 MiB at most.
 func ReadFile(path string) ([]byte, error) { return firstText.file(path) }
+
+// ReadPlain is ReadFile for what is read at a start and has to be a plain file, so that nobody is waited for.
+func ReadPlain(path string) ([]byte, error) { return plainText.file(path) }
 
 // file reads one. It is judged before it is opened, which may wait or be noticed at its other end, and again when it
 // is open, since another may have taken its place.

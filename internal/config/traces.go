@@ -122,12 +122,13 @@ func (v variables) files(t *Traces) {
 	_, t.Certificate = v.signal("CERTIFICATE")
 	certificate, file := v.signal("CLIENT_CERTIFICATE")
 	key, keyFile := v.signal("CLIENT_KEY")
-	t.ClientCertificate, t.ClientKey = file, keyFile
 	switch {
 	case file != "" && keyFile == "":
 		v.report(key, "is missing: give the file with the key of "+certificate)
 	case file == "" && keyFile != "":
 		v.report(certificate, "is missing: give the file with the certificate of "+key)
+	default:
+		t.ClientCertificate, t.ClientKey = file, keyFile
 	}
 }
 

@@ -4,7 +4,56 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"time"
 )
+
+// Backend is one entry of upstreams: a server that speaks the OpenAI API.
+type Backend struct {
+	Kind         string   `yaml:"kind" enum:"custom,openai,vllm,llamacpp,ollama,sglang,tgi,specgate" change:"reload" doc:"What the server is; custom assumes nothing about it."`
+	BaseURL      string   `yaml:"base_url" env:"OPENAI_BASE_URL" change:"reload" doc:"Where its API begins, as a rule with /v1 at the end. Required."`
+	APIKey       Secret   `yaml:"api_key" env:"OPENAI_API_KEY" change:"reload" doc:"The key that it is called with. Empty sends none."`
+	Organization string   `yaml:"organization" env:"OPENAI_ORG_ID" change:"reload" doc:"Sent to it as OpenAI-Organization, where set."`
+	Project      string   `yaml:"project" env:"OPENAI_PROJECT_ID" change:"reload" doc:"Sent to it as OpenAI-Project, where set."`
+	Timeouts     Timeouts `yaml:"timeouts" doc:"How long it may take. 0 turns a timeout off."`
+
+	FanoutMax     int           `yaml:"fanout_max" change:"reload" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
+	FanoutWidth   int           `yaml:"fanout_width" change:"reload" doc:"How many of these it is sent at one time. 0 is all."`
+	MaxConcurrent int           `yaml:"max_concurrent" change:"reload" doc:"Requests that it is sent at one time, streams until they end. 0 is no limit."`
+	MaxQueue      int           `yaml:"max_queue" change:"reload" doc:"Requests that wait while it has max_concurrent. More are sent elsewhere, or refused (503)."`
+	QueueTimeout  time.Duration `yaml:"queue_timeout" change:"reload" doc:"How long one of them waits, before the same. 0 is without limit."`
+}
+
+// Timeouts are how long a backend may take; zero is without limit.
+type Timeouts struct {
+	Connect   time.Duration `yaml:"connect" change:"reload" doc:"To connect, TLS included."`
+	FirstByte time.Duration `yaml:"first_byte" change:"reload" doc:"From the request to the first byte of the answer. A long prompt on a busy backend takes minutes."`
+	Idle      time.Duration `yaml:"idle" change:"reload" doc:"Between two events of a stream, or two pieces of an answer."`
+	Total     time.Duration `yaml:"total" change:"reload" doc:"For the whole answer, a stream too: the end of one that drips for ever."`
+}
+
+// DefaultBackend is an entry of upstreams in which nothing is set. It lacks a base_url.
+func DefaultBackend() Backend {
+	return Backend{
+		Kind: "custom",
+		Timeouts: Timeouts{
+			Connect:   5 * time.Second,
+			FirstByte: 600 * time.Second,
+			Idle:      300 * time.Second,
+			Total:     time.Hour,
+		},
+		FanoutMax:    128,
+		FanoutWidth:  8,
+		MaxQueue:     64,
+		QueueTimeout: 5 * time.Second,
+	}
+}
+
+// Upstream is what holds for every backend.
+type Upstream struct {
+	Expose      bool `yaml:"expose" change:"reload" doc:"Tells callers in x-specgate-upstream and x-specgate-attempts which upstream answered, and how often one was asked."`
+	MaxResponse Size `yaml:"max_response" change:"reload" doc:"The largest answer that is read, other than a stream."`
+	MaxEvent    Size `yaml:"max_event" change:"reload" doc:"The largest single event of a stream that is read."`
+}
 
 var backendName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 

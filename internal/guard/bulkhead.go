@@ -26,7 +26,7 @@ type bulkhead struct {
 	most     int64
 	maxQueue int64
 	patience time.Duration
-	waited   func(time.Duration)
+	waited   func(context.Context, time.Duration, error)
 
 	inFlight, queued atomic.Int64
 }
@@ -75,12 +75,12 @@ func (b *bulkhead) leave() {
 }
 
 // queue waits for a place.
-func (b *bulkhead) queue(ctx context.Context) error {
+func (b *bulkhead) queue(ctx context.Context) (err error) {
 	if !b.lineUp() {
 		return apierror.Busy(afterFull)
 	}
 	defer b.queued.Add(-1)
-	defer func(from time.Time) { b.waited(time.Since(from)) }(time.Now())
+	defer func(from time.Time) { b.waited(ctx, time.Since(from), err) }(time.Now())
 	waiting := ctx
 	if b.patience > 0 {
 		var cancel context.CancelFunc

@@ -38,11 +38,11 @@ type Options struct {
 	Health        Health
 
 	// These are called from many goroutines at once, and may be nil. Attempted is called once for each request,
-	// when it is over, with one of Outcomes; Waited for each that had to wait in the queue, with how long,
-	// whether it got a place or not; Tried for each trial of a half-open circuit that is over, with one of
+	// when it is over, with one of Outcomes; Waited for each that had to wait in the queue, with its context, how
+	// long, and why it got no place, nil where it did; Tried for each trial of a half-open circuit that is over, with one of
 	// Verdicts.
 	Attempted func(outcome string)
-	Waited    func(d time.Duration)
+	Waited    func(ctx context.Context, d time.Duration, err error)
 	Tried     func(verdict string)
 	Logger    *slog.Logger // for what changes; nil for nobody
 }
@@ -66,7 +66,7 @@ func New(backend Backend, o Options) *Guard {
 		o.Attempted = func(string) {}
 	}
 	if o.Waited == nil {
-		o.Waited = func(time.Duration) {}
+		o.Waited = func(context.Context, time.Duration, error) {}
 	}
 	if o.Tried == nil {
 		o.Tried = func(string) {}

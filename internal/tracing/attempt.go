@@ -132,13 +132,7 @@ func (t *attempt) end(err error) {
 	}
 	t.over = true
 	t.span.SetAttributes(t.found.attributes()...)
-	switch kind := errorType(err); {
-	case err == nil:
-	case kind == cancelled:
-		t.span.SetAttributes(semconv.ErrorTypeKey.String(kind))
-	default:
-		fail(t.span, kind)
-	}
+	blame(t.span, err)
 	t.span.End()
 }
 

@@ -3,10 +3,14 @@ package tracing_test
 import (
 	"context"
 	"crypto/x509"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/tracing"
@@ -64,5 +68,32 @@ func TestAttemptsHaveCallsOfTheirOwn(t *testing.T) {
 	tr.Close()
 	if tr.Exported() != 3 {
 		t.Errorf("%d spans, want 3", tr.Exported())
+	}
+}
+
+// A request that nobody answered, and of which nobody knows why, has failed.
+func TestRequestWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	came := make(chan []byte, 1)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		came <- body
+	}))
+	defer endpoint.Close()
+	tr, err := tracing.New(options(endpoint.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := &completion.Call{Context: t.Context(), ID: "one", Began: time.Now()}
+	tr.Begin(call, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/completions", nil), "/v1/completions")
+	tr.End(call, 0)
+	tr.Close()
+	var data tracepb.TracesData
+	if err := proto.Unmarshal(<-came, &data); err != nil {
+		t.Fatal(err)
+	}
+	span := data.GetResourceSpans()[0].GetScopeSpans()[0].GetSpans()[0]
+	if span.GetStatus().GetCode() != tracepb.Status_STATUS_CODE_ERROR {
+		t.Errorf("it is told as %v", span)
 	}
 }

@@ -95,6 +95,9 @@ func (t *Tracer) End(call *completion.Call, status int) {
 		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 	}
 	if !call.Failed {
+		if status == 0 { // a bug, of which nobody could be told
+			fail(span, "")
+		}
 		return
 	}
 	span.SetAttributes(attrCode.String(call.ErrorCode))

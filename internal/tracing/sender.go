@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 
@@ -37,41 +34,14 @@ func newSender(o Options) (*sender, error) {
 	if _, err := url.Parse(o.Endpoint); err != nil {
 		return nil, errors.New("the endpoint of traces is no URL") // err may hold a secret
 	}
-	config, err := certificates(o)
-	if err != nil {
-		return nil, err
-	}
 	s := &sender{options: o, last: make(chan struct{})}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.client = &http.Client{
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute},
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.TLS, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       o.Timeout,
 	}
 	return s, nil
-}
-
-// certificates reads the files.
-func certificates(o Options) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.Certificate != "" {
-		text, err := os.ReadFile(o.Certificate)
-		if err != nil {
-			return nil, fmt.Errorf("read the certificates for traces: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("read the certificates for traces: there is none in %s", o.Certificate)
-		}
-	}
-	if o.ClientCertificate != "" {
-		pair, err := tls.LoadX509KeyPair(o.ClientCertificate, o.ClientKey)
-		if err != nil {
-			return nil, fmt.Errorf("read the client's certificate for traces: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
 }
 
 // Start has nothing to do: the first request connects.

@@ -190,7 +190,11 @@ func TestSecureEndpoint(t *testing.T) {
 	certificate, key := pair(t, endpoint.TLS.Certificates[0])
 	o := options(endpoint.URL)
 	o.Gzip, o.Headers = true, map[string]string{"x-tenant": " a"}
-	o.Certificate, o.ClientCertificate, o.ClientKey = certificate, certificate, key
+	files := tracing.Certificates{Roots: certificate, Client: certificate, Key: key}
+	var err error
+	if o.TLS, err = files.Config(os.ReadFile); err != nil {
+		t.Fatal(err)
+	}
 	tr, err := tracing.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +204,7 @@ func TestSecureEndpoint(t *testing.T) {
 	if name := <-got; name != "POST /v1/completions a" && name != "POST /v1/completionsa" || tr.Exported() != 1 {
 		t.Errorf("%q, %d exported", name, tr.Exported())
 	}
-	o.Certificate = ""
+	o.TLS.RootCAs = nil
 	if tr, err = tracing.New(o); err != nil {
 		t.Fatal(err)
 	}
@@ -209,13 +213,9 @@ func TestSecureEndpoint(t *testing.T) {
 	if tr.Dropped() != 1 {
 		t.Error("an endpoint that nobody vouches for got spans")
 	}
-	for _, broken := range []func(*tracing.Options){
-		func(o *tracing.Options) { o.Certificate = key }, func(o *tracing.Options) { o.Certificate = "none" }, func(o *tracing.Options) { o.ClientKey = "none" },
-	} {
-		o := o
-		broken(&o)
-		if _, err := tracing.New(o); err == nil {
-			t.Errorf("no error with %+v", o)
+	for _, broken := range []tracing.Certificates{{Roots: key}, {Roots: "none"}, {Client: certificate, Key: "none"}, {Client: "none", Key: key}, {Client: certificate, Key: certificate}} {
+		if _, err := broken.Config(os.ReadFile); err == nil {
+			t.Errorf("no error with %+v", broken)
 		}
 	}
 }

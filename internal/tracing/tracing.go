@@ -5,6 +5,7 @@ package tracing
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"time"
@@ -18,15 +19,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Options say where spans go, and which. All are needed but the files, Headers, Resource and Logger.
+// Options say where spans go, and which. All are needed but TLS, Headers, Resource and Logger.
 type Options struct {
 	Endpoint string // the URL that spans are posted to
 	Headers  map[string]string
 	Timeout  time.Duration // of one request there
 	Gzip     bool
 
-	Certificate                  string // a file of those that the endpoint's is to be signed by; empty for the system's
-	ClientCertificate, ClientKey string // files; empty for none
+	TLS *tls.Config // of Certificates; nil for the system's, and none of its own
 
 	Service, Version string            // of this process
 	Resource         map[string]string // what else is told of it

@@ -75,6 +75,7 @@ type Client struct {
 	transport      *http.Transport
 	stages         *stages
 	authorization  string // the header; empty for none
+	secrets        []string
 	completionsURL *url.URL
 	modelsURL      *url.URL
 	connections    atomic.Int32 // what is known of how they end; see mayCloseStreams
@@ -85,8 +86,12 @@ func New(o Options) *Client {
 	if o.Repaired == nil {
 		o.Repaired = func(string, string) {}
 	}
+	if o.BaseURL.Path == "" {
+		o.BaseURL = o.BaseURL.JoinPath("/") // or what is joined would have no slash before it
+	}
 	c := &Client{
 		options:        o,
+		secrets:        secretsOf(o),
 		transport:      newTransport(o.Timeouts.Connect),
 		stages:         newStages(o.Timeouts),
 		completionsURL: o.BaseURL.JoinPath("completions"),

@@ -2,22 +2,52 @@ package upstream
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/specgate/specgate/internal/apierror"
 )
 
-// discreet takes the gateway's own key out of what a backend says: some quote the key that they were
-// called with.
+// keyLike is what no part of a path is called, but where it is a key or an account.
+var keyLike = regexp.MustCompile(`[A-Za-z0-9]{12,}`)
+
+// shortest is how long a path has to be to be looked for within what a backend says: /v1 and /api are in many links.
+const shortest = 8
+
+// secretsOf is all of what a client was made with that no caller is told, longest first: the gateway's key, the path of
+// the base URL, for some services have a key in it, and what in that looks like one.
+func secretsOf(o Options) []string {
+	var all []string
+	for _, path := range []string{o.BaseURL.Path, o.BaseURL.EscapedPath()} {
+		if len(path) >= shortest {
+			all = append(all, strings.TrimRight(path, "/"))
+		}
+		for part := range strings.SplitSeq(path, "/") {
+			if strings.ContainsAny(strings.Join(keyLike.FindAllString(part, -1), ""), "0123456789") {
+				all = append(all, part)
+			}
+		}
+	}
+	if o.APIKey != "" {
+		all = append(all, o.APIKey)
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(all)
+}
+
+// discreet takes the client's secrets out of what a backend says: some quote the key that they were called with,
+// or the path.
 func (c *Client) discreet(err error) error {
 	var e *apierror.Error
-	key := c.options.APIKey
-	if key == "" || !errors.As(err, &e) || !e.Quoted {
+	if len(c.secrets) == 0 || !errors.As(err, &e) || !e.Quoted {
 		return err
 	}
 	told := *e
 	for _, words := range []*string{&told.Message, &told.Param, &told.Code, &told.Type} {
-		*words = strings.ReplaceAll(*words, key, "[redacted]")
+		for _, secret := range c.secrets {
+			*words = strings.ReplaceAll(*words, secret, "[redacted]")
+		}
 	}
 	return &told
 }

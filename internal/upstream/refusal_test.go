@@ -192,6 +192,29 @@ func TestRefusalThatQuotesTheKey(t *testing.T) {
 	}
 }
 
+// Of the path of a base URL the caller is told what can be no key.
+func TestRefusalThatQuotesThePath(t *testing.T) {
+	t.Parallel()
+	for path, said := range map[string][2]string{
+		"/v1":                           {"no /v1/completions", "no /v1/completions"},
+		"/api/v1":                       {"no /api/v1/completions", "no /api/v1/completions"},
+		"/a-client-of/v1":               {"no /a-client-of/v1/completions of a-client-of", "no [redacted]/completions of a-client-of"},
+		"/applications-4fb07c1d9e2a/v1": {"no /applications-4fb07c1d9e2a/x of applications-4fb07c1d9e2a", "no /[redacted]/x of [redacted]"},
+		"/a%20client%2F4fb07c1d9e2a/v":  {"no /a%20client%2F4fb07c1d9e2a/v/x of 4fb07c1d9e2a/v", "no [redacted]/x of [redacted]/v"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			_, err := complete(t, fakebackend.JSON(404, `{"error":{"message":"`+said[0]+`"}}`), func(o *upstream.Options) {
+				o.BaseURL.Path = "/"
+				o.BaseURL = o.BaseURL.JoinPath(path)
+			})
+			if got := toldOf(t, err).Message; got != said[1] {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
 func TestRefusalThatStalls(t *testing.T) {
 	t.Parallel()
 	reply := fakebackend.Stall("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\n{\"err")

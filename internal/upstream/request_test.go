@@ -220,3 +220,23 @@ func TestPostIsSentOnce(t *testing.T) {
 		})
 	}
 }
+
+// A base URL without a path leads to the root.
+func TestBaseWithoutAPath(t *testing.T) {
+	t.Parallel()
+	backend := fakebackend.New(t, fakebackend.JSON(200, `{"data":[]}`))
+	c := newClient(t, backend.URL, func(o *upstream.Options) { o.BaseURL.Path = "" })
+	if _, err := c.Models(caller(t)); err != nil {
+		t.Error(err)
+	}
+	if err := c.Probe(t.Context(), "/health"); err != nil {
+		t.Error(err)
+	}
+	var asked []string
+	for _, r := range backend.Requests() {
+		asked = append(asked, r.Path)
+	}
+	if diff := cmp.Diff([]string{"/models", "/health"}, asked); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
