@@ -186,7 +186,7 @@ scorecards: ## Hold real servers to the contract, bare and behind the gateway, a
 	.ci/scorecards
 
 .PHONY: test-deploy lint-chart golden image release-check release licences security
-test-deploy: build lint-chart ## Run the container's tree, and hold chart, compose file and unit to what they say (needs root)
+test-deploy: build lint-chart ## Run the container's tree and the proxies, and hold chart, compose file and unit to what they say (needs root, nginx)
 	cd deploy/check && $(GO) mod tidy -diff && $(GO) vet ./... && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 ./...
 	.ci/hadolint deploy/container/Dockerfile
 

@@ -180,10 +180,17 @@ func certify(t *testing.T, dir string) *x509.CertPool {
 	return roots
 }
 
+// answer is one whose body comes as it comes, and is closed when the test ends.
+type answer struct {
+	status, major int // major is that of HTTP's version
+	id            string
+	body          io.Reader
+}
+
 // post asks for a completion.
-func (p proxied) post(ctx context.Context, t *testing.T, body io.Reader) *http.Response {
+func (p proxied) post(ctx context.Context, t *testing.T, body string) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+site+"/v1/completions", body)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+site+"/v1/completions", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,15 +202,15 @@ func (p proxied) post(ctx context.Context, t *testing.T, body io.Reader) *http.R
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	return answer{response.StatusCode, response.ProtoMajor, response.Header.Get("X-Request-Id"), response.Body}
 }
 
 const streamed = `{"model":"m","prompt":"Hello","stream":true}`
 
 func (p proxied) streams(t *testing.T, b *slowBackend) {
 	t.Helper()
-	response := p.post(t.Context(), t, strings.NewReader(streamed))
-	events := bufio.NewReader(response.Body)
+	got := p.post(t.Context(), t, streamed)
+	events := bufio.NewReader(got.body)
 	first, err := events.ReadString('\n')
 	if err != nil || !strings.HasPrefix(first, "data: ") {
 		t.Fatalf("before the backend goes on there comes %q: %v", first, err)
@@ -213,12 +220,12 @@ func (p proxied) streams(t *testing.T, b *slowBackend) {
 	if err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
 		t.Errorf("the rest is %q: %v", rest, err)
 	}
-	if id := response.Header.Get("X-Request-Id"); response.ProtoMajor != 2 || id != "from-the-caller" {
-		t.Errorf("%s, the id %q", response.Proto, id)
+	if got.major != 2 || got.id != "from-the-caller" {
+		t.Errorf("HTTP/%d, the id %q", got.major, got.id)
 	}
 	ctx, leave := context.WithCancel(t.Context())
-	response = p.post(ctx, t, strings.NewReader(streamed))
-	if _, err := response.Body.Read(make([]byte, 1)); err != nil {
+	got = p.post(ctx, t, streamed)
+	if _, err := got.body.Read(make([]byte, 1)); err != nil {
 		t.Error(err)
 	}
 	leave()
@@ -233,10 +240,10 @@ func (p proxied) refuses(t *testing.T) {
 	t.Helper()
 	large := `{"model":"m","prompt":"` + strings.Repeat("a", 16<<20) + `"}` // more than limits.body, and than 16 MiB
 	for body, want := range map[string]int{large: http.StatusRequestEntityTooLarge, `{"model":"m"}`: http.StatusUnprocessableEntity} {
-		response := p.post(t.Context(), t, strings.NewReader(body))
-		said, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != want || !strings.HasPrefix(string(said), "{") {
-			t.Errorf("%d %.200s: %v; want %d in JSON", response.StatusCode, said, err, want)
+		got := p.post(t.Context(), t, body)
+		said, err := io.ReadAll(got.body)
+		if err != nil || got.status != want || !strings.HasPrefix(string(said), "{") {
+			t.Errorf("%d %.200s: %v; want %d in JSON", got.status, said, err, want)
 		}
 	}
 }
