@@ -62,8 +62,8 @@ check: drift lint lint-spec test race size ## What every change has to pass firs
 
 drift: generate licences ## Fail where a generated file, or go.mod, is not what its source makes
 	$(GO) mod tidy -diff
-	@git diff --exit-code -- gen docs || { echo "generated files differ: run make generate and commit"; exit 1; }
-	@test -z "$$(git ls-files --others --exclude-standard -- gen docs)" || { echo "generated files are not committed"; exit 1; }
+	@git diff --exit-code -- gen docs deploy/helm || { echo "generated files differ: run make generate and commit"; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard -- gen docs deploy/helm)" || { echo "generated files are not committed"; exit 1; }
 	@sha256sum --quiet --check internal/store/sqlgen/sources.sha256 && test "$$(wc -l <internal/store/sqlgen/sources.sha256)" -eq $(words $(STORE_SOURCES) $(wildcard internal/store/sqlgen/*.go)) \
 	  || { echo "internal/store/sqlgen is not of its queries: run make generate-store and commit"; exit 1; }
 
@@ -186,7 +186,7 @@ scorecards: ## Hold real servers to the contract, bare and behind the gateway, a
 	.ci/scorecards
 
 .PHONY: test-deploy lint-chart golden image release-check release licences security
-test-deploy: build lint-chart ## Run the container's tree, and hold chart, compose file and unit to what they say (needs root)
+test-deploy: build lint-chart ## Run the container's tree and the proxies, and hold chart, compose file and unit to what they say (needs root, nginx)
 	cd deploy/check && $(GO) mod tidy -diff && $(GO) vet ./... && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 ./...
 	.ci/hadolint deploy/container/Dockerfile
 

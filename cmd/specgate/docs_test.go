@@ -113,7 +113,7 @@ func mustBeKnown(t *testing.T, b block) {
 			t.Errorf("%s:%d needs %q, which nobody knows", b.page, b.line, need)
 		}
 	}
-	if !slices.Contains([]string{"sh", "console", "json", "yaml", "python", "js", "text", "ini", "go"}, b.lang) {
+	if !slices.Contains([]string{"sh", "console", "json", "yaml", "python", "js", "text", "ini", "go", "nginx", "haproxy", "caddy"}, b.lang) {
 		t.Errorf("%s:%d is a block of %q, which is never looked at", b.page, b.line, b.lang)
 	}
 }

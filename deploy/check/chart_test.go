@@ -3,7 +3,6 @@ package check
 import (
 	"flag"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -24,17 +23,24 @@ const (
 // made is a token that the chart makes, which is another each time.
 var made = regexp.MustCompile(`SPECGATE_API_KEY: "[A-Za-z0-9+/=]{68}"`)
 
-// render is what helm makes of the chart.
+// render is what helm makes of the chart, or what it says where it makes nothing. It also says that it follows the
+// links to the alerts and the dashboard, which is no part of either.
 func render(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	args = append([]string{"template", "gate", chart, "--namespace", "llm"}, args...)
-	out, err := exec.CommandContext(t.Context(), tool(t, "HELM", "../../bin/helm"), args...).CombinedOutput()
-	return made.ReplaceAllString(string(out), `SPECGATE_API_KEY: "c2ctbWFkZQ=="`), err
+	var said strings.Builder
+	cmd := exec.CommandContext(t.Context(), tool(t, "HELM", "../../bin/helm"), args...)
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return said.String(), err
+	}
+	return made.ReplaceAllString(string(out), `SPECGATE_API_KEY: "c2ctbWFkZQ=="`), nil
 }
 
 func TestChart(t *testing.T) {
 	files, err := filepath.Glob(testdata + "/*.values.yaml")
-	if err != nil || len(files) < 4 {
+	if err != nil || len(files) < 7 {
 		t.Fatalf("%d files of values: %v", len(files), err)
 	}
 	for _, file := range files {
@@ -74,13 +80,27 @@ func TestChartRefuses(t *testing.T) {
 		{"config.upstreams.a.timeouts.total=0", "without end"},
 		{"config.upstreams.a.timeouts.total=0s,config.shutdown.drain=0", "without end"},
 		{"config.upstreams.a.timeouts.total=0s,config.upstreams.b.timeouts.total=2h,config.shutdown.drain=1h", "a stream may take 7200s"},
-		{"config.shutdown.delay=soon", "is not a duration"},
+		{"config.shutdown.delay=soon", "/config/shutdown/delay"},
+		{"config.shutdown.delay=${DELAY}", "is not a duration"},
 		{"networkPolicy.enabled=false", "open to the whole cluster"},
 		{"serviceMonitor.enabled=true,config.ops.token=${TOKEN}", "cannot read it"},
 		{"service.type=LoadBalancer,networkPolicy.from[0].namespaceSelector.matchLabels.a=b", "add an ipBlock"},
 		{"autoscaling.enabled=true,autoscaling.minReplicas=10,autoscaling.maxReplicas=2", "minReplicas is 10"},
 		{"replicas=2,podDisruptionBudget.maxUnavailable=0", "no node could be drained"},
 		{"replicas=2,podDisruptionBudget.maxUnavailable=0%", "no node could be drained"},
+		{"config.listen=0.0.0.0:80", "config.listen is the chart's own"},
+		{"config.ops_listen=", "config.ops_listen is the chart's own"},
+		{"extraEnv[0].name=SPECGATE_CONFIG,extraEnv[0].value=/a", "SPECGATE_CONFIG is the chart's own"},
+		{"secret.SPECGATE_LISTEN=:80", "SPECGATE_LISTEN is the chart's own"},
+		{"tls.secretName=a,config.tls.cert_file=/a", "both name a certificate"},
+		{"config.contract.overlay=/etc/overlay/o.yaml", "config.contract.overlay is /etc/overlay/o.yaml, which nothing mounts"},
+		{"config.contract.overlay=/etc/overlays/o.yaml,extraVolumeMounts[0].name=o,extraVolumeMounts[0].mountPath=/etc/overlay", "which nothing mounts"},
+		{"config.faults.file=faults.yaml", "which nothing mounts"},
+		{"config.upstreamz.a.base_url=http://a/v1", "upstreamz"},
+		{"config.upstreams.a.kind=vlm", "/config/upstreams/a/kind"},
+		{"config.limits.body=much", "/config/limits/body"},
+		{"ingress.enabled=true", "ingress.hosts is empty"},
+		{"image.digest=abc", "/image/digest"},
 		{"image.repositry=x", "image"},
 		{"service.port=0", "port"},
 	} {
@@ -95,6 +115,8 @@ func TestChartRefuses(t *testing.T) {
 		"networkPolicy.enabled=false,secret.SPECGATE_OPS_TOKEN=0123456789abcdef",
 		"networkPolicy.enabled=false,config.ops.open=true",
 		"service.type=LoadBalancer",
+		"config.contract.overlay=/etc/overlay/o.yaml,extraVolumeMounts[0].name=o,extraVolumeMounts[0].mountPath=/etc/overlay",
+		"config.upstreams.a.base_url=${A_URL},config.limits.body=${BODY}",
 	} {
 		if said, err := render(t, "--set", set); err != nil {
 			t.Errorf("%s: %s", set, said)
@@ -137,6 +159,8 @@ func holds(t *testing.T, o objects) {
 		}
 	}
 	o.selected(t, ports)
+	o.mounts(t, c)
+	o.leadsIn(t)
 }
 
 // scraped looks whether Prometheus shows what the operations listener asks for, and knows the job by a name that
@@ -165,7 +189,7 @@ func restricted(t *testing.T, pod corev1.PodSpec) {
 	s, c := pod.SecurityContext, pod.Containers[0].SecurityContext
 	for rule, kept := range map[string]bool{
 		"one container":     len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
-		"not root":          *s.RunAsNonRoot && *s.RunAsUser > 0 && *c.RunAsNonRoot,
+		"not root":          *s.RunAsNonRoot && (s.RunAsUser == nil || *s.RunAsUser > 0) && *c.RunAsNonRoot,
 		"seccomp":           s.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
 		"read-only":         *c.ReadOnlyRootFilesystem,
 		"no escalation":     !*c.AllowPrivilegeEscalation && c.Privileged == nil,
@@ -233,44 +257,4 @@ func subset(of, all map[string]string) bool {
 		}
 	}
 	return true
-}
-
-// environment is that of the container, with something for each secret that is not seen.
-func (o objects) environment(t *testing.T, c corev1.Container) map[string]string {
-	t.Helper()
-	env := map[string]string{"SPECGATE_LISTEN": "0.0.0.0:8420"} // of the image
-	for _, from := range c.EnvFrom {
-		if o.secret != nil && o.secret.Name == from.SecretRef.Name {
-			for name, value := range o.secret.Data {
-				env[name] = string(value)
-			}
-		}
-	}
-	for _, e := range c.Env {
-		env[e.Name] = e.Value
-	}
-	if o.secret == nil && o.monitor != nil && o.monitor.Spec.Endpoints[0].Authorization != nil {
-		env["SPECGATE_OPS_TOKEN"] = "0123456789abcdef"
-	}
-	return env
-}
-
-// mounted is the file of settings, with those that are mounted beside it.
-func (o objects) mounted(t *testing.T) string {
-	t.Helper()
-	text := o.config.Data["specgate.yaml"]
-	if strings.Contains(text, "/etc/specgate/tls/") {
-		dir := t.TempDir()
-		out, err := exec.CommandContext(t.Context(), "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-			"-nodes", "-subj", "/CN=gate", "-keyout", dir+"/tls.key", "-out", dir+"/tls.crt").CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		text = strings.ReplaceAll(text, "/etc/specgate/tls/", dir+"/")
-	}
-	file := filepath.Join(t.TempDir(), "specgate.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }

@@ -109,3 +109,12 @@ func there(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -190,11 +190,23 @@ func TestContainerKnowsTheRootsInIt(t *testing.T) {
 	}))
 	t.Cleanup(backend.Close)
 	root := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: backend.Certificate().Raw}))
-	for roots, want := range map[string]int{root: http.StatusOK, "": http.StatusBadGateway} {
+	// A folder of one's own, as SSL_CERT_DIR names it, comes beside those of the image.
+	own := t.TempDir()
+	write(t, filepath.Join(own, "ca.crt"), root)
+	if err := os.Chmod(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		roots, volume string
+		want          int
+	}{{root, "", http.StatusOK}, {"", "", http.StatusBadGateway}, {"", own, http.StatusOK}, {root, t.TempDir(), http.StatusOK}} {
 		env := map[string]string{"SPECGATE_API_KEY": "sg-container", "OPENAI_BASE_URL": backend.URL + "/v1"}
-		base := newImage(t, roots).serve(t, "", env)
-		if status, body := ask(t, base, "sg-container"); status != want {
-			t.Errorf("%d %s; want %d", status, body, want)
+		if test.volume != "" {
+			env["SSL_CERT_DIR"] = "/var/lib/specgate"
+		}
+		base := newImage(t, test.roots).serve(t, test.volume, env)
+		if status, body := ask(t, base, "sg-container"); status != test.want {
+			t.Errorf("%d %s; want %d", status, body, test.want)
 		}
 	}
 }

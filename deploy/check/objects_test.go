@@ -26,6 +26,9 @@ type objects struct {
 	scaler     *autoscalingv2.HorizontalPodAutoscaler
 	budget     *policyv1.PodDisruptionBudget
 	monitor    *monitoringv1.ServiceMonitor
+	rules      *monitoringv1.PrometheusRule
+	dashboard  *corev1.ConfigMap
+	ingress    *networkingv1.Ingress
 	services   []corev1.Service
 }
 
@@ -55,7 +58,7 @@ func decode(t *testing.T, text string) (o objects) {
 			t.Errorf("%s is nothing that the chart is known to make", kind)
 		}
 	}
-	if o.deployment == nil || o.config == nil || o.account == nil || o.policy == nil || len(o.services) == 0 {
+	if o.deployment == nil || o.config == nil || (o.account == nil && o.deployment.Spec.Template.Spec.ServiceAccountName != "inference") || o.policy == nil || len(o.services) == 0 {
 		t.Fatalf("there should be more than %+v", o)
 	}
 	return o
@@ -66,7 +69,11 @@ func (o *objects) take(object runtime.Object) bool {
 	case *appsv1.Deployment:
 		o.deployment = v
 	case *corev1.ConfigMap:
-		o.config = v
+		if v.Data["specgate.yaml"] != "" {
+			o.config = v
+		} else {
+			o.dashboard = v
+		}
 	case *corev1.Secret:
 		o.secret = v
 	case *corev1.ServiceAccount:
@@ -81,6 +88,10 @@ func (o *objects) take(object runtime.Object) bool {
 		o.budget = v
 	case *monitoringv1.ServiceMonitor:
 		o.monitor = v
+	case *monitoringv1.PrometheusRule:
+		o.rules = v
+	case *networkingv1.Ingress:
+		o.ingress = v
 	case *corev1.Service:
 		o.services = append(o.services, *v)
 	default:

@@ -72,3 +72,37 @@ func TestUnitSettings(t *testing.T) {
 		t.Errorf("it is ended after %vs, and drains for %s", stop, got.Shutdown.Drain)
 	}
 }
+
+// The command that docs/install.md makes keys with works on the unit's store, as the user whom the unit runs as: one
+// that systemd makes is called like the unit, and opens its folder to nobody else, root's commands included.
+func TestUnitKeysAreMadeAsTheServiceDoes(t *testing.T) {
+	_, command, _ := strings.Cut(read(t, "../../docs/install.md"), "systemd-run ")
+	command, _, ok := strings.Cut(command, "specgate keys")
+	if !ok {
+		t.Fatal("docs/install.md has no command")
+	}
+	name := strings.TrimSuffix(filepath.Base(unit), ".service")
+	for _, want := range []string{
+		"-p DynamicUser=" + directive(t, "DynamicUser"), "-p User=" + name,
+		"-p StateDirectory=" + directive(t, "StateDirectory"), "-p StateDirectoryMode=" + directive(t, "StateDirectoryMode"),
+		"--setenv=" + strings.ReplaceAll(environment(t, "SPECGATE_STORE"), "%S", "/var/lib"),
+	} {
+		if !strings.Contains(command, want+" ") {
+			t.Errorf("it has no %s: %s", want, command)
+		}
+	}
+	if strings.Contains(read(t, unit), "\nUser=") {
+		t.Error("the unit names a user, whom the command does not know")
+	}
+}
+
+// environment is the setting of a variable in the unit, with its name.
+func environment(t *testing.T, name string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(read(t, unit), "\nEnvironment="+name+"=")
+	if !ok {
+		t.Fatalf("the unit does not set %s", name)
+	}
+	value, _, _ := strings.Cut(rest, "\n")
+	return name + "=" + value
+}

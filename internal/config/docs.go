@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-//go:generate go run ./publish ../../docs
+//go:generate go run ./publish ../../docs ../../deploy/helm/specgate/values.schema.json
 
 //go:embed docs.md
 var introduction string

@@ -1,9 +1,18 @@
 {{- define "specgate.name" -}}
-{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- $name := include "specgate.chart" . -}}
+{{- .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) | trunc 50 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "specgate.chart" -}}
+{{ .Values.nameOverride | default .Chart.Name }}
+{{- end }}
+
+{{- define "specgate.account" -}}
+{{ .Values.serviceAccount.name | default (.Values.serviceAccount.create | ternary (include "specgate.name" .) "default") }}
 {{- end }}
 
 {{- define "specgate.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/name: {{ include "specgate.chart" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -12,6 +21,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- /* The seconds, rounded up, of a duration as the settings have it: 1m30s is 90. */ -}}
@@ -102,6 +114,22 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and .Values.existingSecret .Values.secret }}{{ fail "existingSecret and secret are both set: put all variables into one of them" }}{{ end -}}
 {{- end }}
 
+{{- /* As is what would be given twice, of which one would win without a word, and files that nothing mounts. */ -}}
+{{- define "specgate.checkOwn" -}}
+{{- range $key := list "listen" "ops_listen" }}{{ if hasKey $.Values.config $key }}{{ fail (printf "config.%s is the chart's own: its ports, probes and NetworkPolicy are those of 0.0.0.0:8420 and 0.0.0.0:8421; leave it out, and choose what callers connect to by service.port" $key) }}{{ end }}{{ end -}}
+{{- $variables := keys .Values.secret -}}
+{{- range .Values.extraEnv }}{{ $variables = append $variables .name }}{{ end -}}
+{{- range $name := list "SPECGATE_CONFIG" "SPECGATE_LISTEN" "SPECGATE_OPS_LISTEN" }}{{ if has $name $variables }}{{ fail (printf "%s is the chart's own: settings are in config, and are read while it runs with reload" $name) }}{{ end }}{{ end -}}
+{{- if and .Values.tls.secretName (dig "tls" "cert_file" (dig "tls" "key_file" "" .Values.config) .Values.config) }}{{ fail "tls.secretName and config.tls both name a certificate: leave one of them out" }}{{ end -}}
+{{- $there := ternary (list "/var/lib/specgate") list .Values.persistence.enabled -}}
+{{- range .Values.extraVolumeMounts }}{{ $there = append $there .mountPath }}{{ end -}}
+{{- range $setting, $file := dict "contract.overlay" (dig "contract" "overlay" "" .Values.config) "faults.file" (dig "faults" "file" "" .Values.config) "tls.cert_file" (dig "tls" "cert_file" "" .Values.config) -}}
+{{- $found := or (eq $file "") (contains "${" $file) -}}
+{{- range $there }}{{ if or (eq $file .) (hasPrefix (printf "%s/" (trimSuffix "/" .)) $file) }}{{ $found = true }}{{ end }}{{ end -}}
+{{- if not $found }}{{ fail (printf "config.%s is %s, which nothing mounts: add its volume to extraVolumes and extraVolumeMounts, and name it by a path below a mountPath of these" $setting $file) }}{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{- /* As is what nobody could reach, or everybody, and what Kubernetes would take and not be able to do. */ -}}
 {{- define "specgate.checkCluster" -}}
 {{- $open := dig "ops" "open" false .Values.config -}}
@@ -114,6 +142,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $scaling := .Values.autoscaling -}}
 {{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}{{ fail (printf "autoscaling.minReplicas is %d, and maxReplicas %d: make it no more than that" (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}{{ end -}}
 {{- if and (include "specgate.several" .) (regexMatch "^0+%?$" (.Values.podDisruptionBudget.maxUnavailable | toString)) }}{{ fail "podDisruptionBudget.maxUnavailable is 0, with which no node could be drained: make it 1 or more" }}{{ end -}}
+{{- end }}
+
+{{- define "specgate.checkIngress" -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ fail "ingress.hosts is empty, and the ingress would take every name: add the names that callers use" }}{{ end -}}
 {{- end }}
 
 {{- define "specgate.secretName" -}}
