@@ -78,7 +78,7 @@ func TestActionInAShell(t *testing.T) {
 	if got := isReady(strings.TrimPrefix(g.front, "http://")); got {
 		t.Error("it still runs")
 	}
-	if said, err := a.run("stop"); err == nil || !strings.Contains(said, "none runs") {
+	if said, err := a.run("stop"); err == nil || said != "specgate: none runs\n" {
 		t.Errorf("once more: %v %s", err, said)
 	}
 	a.at(a.must("start"))
@@ -128,6 +128,19 @@ func TestActionSaysWhyItFails(t *testing.T) {
 		if said, err := newAction(t, setting).run("start"); err == nil || !strings.Contains(said, want) {
 			t.Errorf("%s: %v %s", setting, err, said)
 		}
+	}
+}
+
+// The log of a gateway that does not start is shown from its end.
+func TestActionShowsTheEndOfALog(t *testing.T) {
+	t.Parallel()
+	chatty := filepath.Join(t.TempDir(), "chatty")
+	if err := os.WriteFile(chatty, []byte("#!/bin/sh\nseq -f 'line %g.' 1 200\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	said, err := newAction(t, "SPECGATE_PATH="+chatty).run("start")
+	if err == nil || !strings.Contains(said, "line 200.") || !strings.Contains(said, "line 151.") || strings.Contains(said, "line 150.") {
+		t.Errorf("%v %s", err, said)
 	}
 }
 

@@ -13,7 +13,7 @@ func newConfig(term terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Check and show the configuration",
-		Long:  "Check and show the configuration that serve would run with, given the same flags,\nenvironment and file. Every setting is described in docs/config.md.",
+		Long:  "Check and show the configuration that serve would run with, given the same flags,\nenvironment and file. Every setting is described in\nhttps://github.com/specgate/specgate/blob/main/docs/config.md",
 		Args:  subcommand,
 		RunE:  showHelp,
 	}
@@ -28,7 +28,7 @@ func newConfigCheck(term terminal) *cobra.Command {
 		Long:  "Say everything that is wrong with the configuration, a line each, with where it comes\nfrom and how to mend it. Nothing is started and nothing is connected to.",
 		Example: `  specgate config check --config specgate.yaml
   SPECGATE_CONFIG=specgate.yaml specgate config check && systemctl restart specgate`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 	}
 	load := settings(cmd, term, everyFlag)
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -57,7 +57,7 @@ func newConfigPrint(term terminal) *cobra.Command {
 		Long:  "Show the configuration that is in force as YAML, defaults included and secrets redacted.\nA comment beside a value that is not the default says where it comes from. What is\nwrong with the configuration follows on standard error.",
 		Example: `  specgate config print --config specgate.yaml
   specgate config print > specgate.yaml   # a file to begin with`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 	}
 	load := settings(cmd, term, everyFlag)
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -77,7 +77,7 @@ func newConfigSchema(term terminal) *cobra.Command {
 		Use:     "schema",
 		Short:   "Print the JSON Schema of the configuration file",
 		Example: `  specgate config schema > specgate.schema.json`,
-		Args:    cobra.NoArgs,
+		Args:    arguments(),
 		RunE: func(*cobra.Command, []string) error {
 			schema, err := config.Schema()
 			if err != nil {

@@ -25,9 +25,9 @@ func newConformance(term terminal) *cobra.Command {
 		Short: "Hold any endpoint to the contract",
 		Long: `Hold any OpenAI-compatible endpoint to the contract: OpenAI, vLLM, Ollama, llama.cpp,
 a gateway, or specgate itself. URL is an SDK's base URL, with /v1. What openapi.yaml
-says is asked, case by case, and what comes is held to it; docs/conformance.md lists
-the cases. The run makes some 300 small requests, which an endpoint that bills them
-will bill.
+says is asked, case by case, and what comes is held to it. The run makes some 300 small requests, which an endpoint that bills them
+will bill. The cases:
+https://github.com/specgate/specgate/blob/main/docs/conformance.md
 
 A certificate that a private authority has signed is trusted where SSL_CERT_FILE names
 that authority's.
@@ -87,7 +87,7 @@ func hold(ctx context.Context, suite *conformance.Suite, target conformance.Targ
 	got, err := suite.Run(ctx, target, options)
 	clearLine(to.stderr)
 	if err != nil {
-		return usageError{err}
+		return unaskable{err}
 	}
 	if err := got.Write(to.stdout, to.format); err != nil {
 		return err
@@ -112,6 +112,12 @@ type usageError struct{ error }
 
 // Unwrap gives the error itself.
 func (e usageError) Unwrap() error { return e.error }
+
+// unaskable is what keeps an endpoint from being asked. The command line was one, and its help tells no more.
+type unaskable struct{ error }
+
+// Unwrap gives the error itself.
+func (e unaskable) Unwrap() error { return e.error }
 
 // oneEndpoint takes one argument, an URL.
 func oneEndpoint(_ *cobra.Command, args []string) error {

@@ -27,7 +27,7 @@ does not matter, for the gateway that runs may have started with an earlier one.
 		Example: `  specgate healthcheck
   specgate healthcheck --url http://127.0.0.1:8420/readyz
   HEALTHCHECK CMD ["/specgate", "healthcheck"]   # in a Dockerfile: there is no curl in the image`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 	}
 	url := cmd.Flags().String("url", "", "`URL` to ask instead")
 	load := settings(cmd, term, everyFlag[:1])

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +17,7 @@ func newKeys(term terminal) *cobra.Command {
 		Short: "Manage the keys that callers show where auth.mode is keys",
 		Long: `Manage keys, also while gateways run: what is changed holds on all of them within a
 second. A key is named by its id, by a name that no other has, or by a token of it.
-docs/keys.md has more.`,
+More: https://github.com/specgate/specgate/blob/main/docs/keys.md`,
 		Example: `  specgate keys create --name search
   specgate keys create --name billing --org acme --project invoices --model 'llama3.1:*' --expires 90d
   specgate keys revoke search`,
@@ -26,7 +25,7 @@ docs/keys.md has more.`,
 		RunE: showHelp,
 	}
 	cmd.AddCommand(
-		newKeysCreate(term), newKeysList(term), newKeysShow(term), newKeysUpdate(term), newKeysRotate(term),
+		newKeysCreate(term), newKeysList(term), newKeysShow(term), newKeysUpdate(term), newKeysRename(term), newKeysRotate(term),
 		newKeysSwitch(term, "disable", "Refuse a key, until it is enabled", true),
 		newKeysSwitch(term, "enable", "Accept a key again that was disabled", false),
 		newKeysRevoke(term),
@@ -40,10 +39,10 @@ func newKeysCreate(term terminal) *cobra.Command {
 		Short: "Make a key, and show its token, which is kept nowhere",
 		Example: `  specgate keys create --name search
   TOKEN=$(specgate keys create --name ci --expires 1d --format json | jq -r .token)`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 	}
 	flags := newKeyFlags(cmd)
-	org, format, run := orgFlag(cmd), outputFlag(cmd), onStore(cmd, term)
+	org, format, run := orgFlag(cmd, theDefault), outputFlag(cmd), onStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if err := required(*flags.name); err != nil {
 			return err
@@ -58,31 +57,24 @@ func newKeysCreate(term terminal) *cobra.Command {
 				return err
 			}
 			k.Organization = o.ID
-			in := func(named string) (keys.Project, error) { return s.Project(ctx, o.ID, named) }
-			if err := flags.in(in, &k); err != nil {
+			if err := flags.in(projectsOf(ctx, s, o), &k); err != nil {
 				return err
 			}
-			shown, err := tokenShown(*format, k, k.Rotate(k.Created, 0))
+			called, err := ownersIn(ctx, s)
+			if err != nil {
+				return err
+			}
+			token := k.Rotate(k.Created, 0)
+			shown, err := tokenShown(*format, viewKey(k, called), token)
 			if err != nil {
 				return err
 			}
 			if err := s.AddKey(ctx, k); err != nil {
 				return err
 			}
+			noteNamesakes(ctx, s, term, k.Name)
 			return showToken(term, k, shown)
 		})
 	}
 	return cmd
-}
-
-// keyNamed is the name or id that an argument gives. Of a token it is the id; a text that looks like one
-// and is none is not repeated.
-func keyNamed(arg string) (string, error) {
-	if token, ok := keys.ParseToken(arg); ok {
-		return token.ID, nil
-	}
-	if strings.HasPrefix(arg, "sg-") {
-		return "", errors.New("that is no token of a managed key, or not all of one: give the id or the name of the key")
-	}
-	return arg, nil
 }

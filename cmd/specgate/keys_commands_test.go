@@ -66,7 +66,7 @@ func TestKeysCommandsRefuse(t *testing.T) {
 	}{
 		{2, "keys create", "--name is missing"},
 		{2, "keys create --name a --format xml", "must be table or json"},
-		{2, "keys rotate", "accepts 1 arg"},
+		{2, "keys rotate", "KEY is missing: write specgate keys rotate KEY\nspecgate: see specgate keys rotate --help\n"},
 		{2, "keys forget", "there is no command"},
 		{1, "keys create --name a --org none", `organization "none": not found`},
 		{1, "keys create --name a --project web", `project "web": not found`},

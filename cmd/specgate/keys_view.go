@@ -32,32 +32,67 @@ type keyView struct {
 	LastUsed       *time.Time `json:"last_used"`
 	Revoked        *time.Time `json:"revoked"`
 	PreviousUntil  *time.Time `json:"previous_until"`
+
+	called labels
 }
 
 var keyTitles = []string{"id", "name", "state", "organization", "projects", "models", "limits", "created", "expires", "last used", "description"}
 
 func (v keyView) cells() []string {
-	projects := "every"
-	if !v.EveryProject {
-		projects = strings.Join(v.Projects, " ")
-	}
-	models := "all"
-	if len(v.Models) > 0 {
-		models = strings.Join(v.Models, " ")
-	}
 	return []string{
-		v.ID, v.Name, v.State, v.Organization, projects, models, v.Limits.cell(),
+		v.ID, v.Name, v.State, v.called.name(v.Organization), v.projects(v.called.name, " "), v.models(), v.Limits.cell(),
 		moment(v.Created), moment(v.Expires), moment(v.LastUsed), dash(v.Description),
 	}
 }
 
-func viewKey(k keys.Key) keyView {
+func (v keyView) facts() []fact {
+	before := "-"
+	if v.PreviousUntil != nil {
+		before = "accepted until " + moment(v.PreviousUntil)
+	}
+	return []fact{
+		{"id", v.ID},
+		{"name", v.Name},
+		{"description", dash(v.Description)},
+		{"state", v.State},
+		{"organization", v.called.both(v.Organization)},
+		{"projects", v.projects(v.called.both, ", ")},
+		{"default project", v.called.both(v.DefaultProject)},
+		{"models", v.models()},
+		{"limits", v.Limits.cell()},
+		{"created", moment(v.Created)},
+		{"expires", moment(v.Expires)},
+		{"last used", moment(v.LastUsed)},
+		{"token before", before},
+	}
+}
+
+func (v keyView) projects(of func(id string) string, between string) string {
+	if v.EveryProject {
+		return "every"
+	}
+	var all []string
+	for _, id := range v.Projects {
+		all = append(all, of(id))
+	}
+	return strings.Join(all, between)
+}
+
+func (v keyView) models() string {
+	if len(v.Models) == 0 {
+		return "all"
+	}
+	return strings.Join(v.Models, " ")
+}
+
+func viewKey(k keys.Key, called labels) keyView {
 	now := time.Now()
 	v := keyView{
 		ID: k.ID, Name: k.Name, Description: k.Description, State: k.State(now),
 		Organization: k.Organization, EveryProject: k.EveryProject, Projects: notNull(k.Projects), DefaultProject: k.DefaultProject,
 		Models: notNull(k.Models), Limits: viewLimits(k.Limits),
 		Created: momentOf(k.Created), Expires: momentOf(k.Expires), LastUsed: momentOf(k.LastUsed), Revoked: momentOf(k.Revoked),
+		called: called,
 	}
 	if now.Before(k.PreviousUntil) {
 		v.PreviousUntil = momentOf(k.PreviousUntil)
@@ -89,8 +124,7 @@ func moment(t *time.Time) string {
 
 // tokenShown is what is printed of a key whose token was made just now. It is the only place that has it,
 // and is made before the key is kept: a token that cannot be shown is not to be kept.
-func tokenShown(format output, k keys.Key, token string) ([]byte, error) {
-	v := viewKey(k)
+func tokenShown(format output, v keyView, token string) ([]byte, error) {
 	v.Token = token
 	var text bytes.Buffer
 	to := terminal{stdout: &text}
@@ -98,7 +132,7 @@ func tokenShown(format output, k keys.Key, token string) ([]byte, error) {
 		err := printJSON(to, v)
 		return text.Bytes(), err
 	}
-	if err := one(to, format, keyTitles, v); err != nil {
+	if err := one(to, format, v); err != nil {
 		return nil, err
 	}
 	_, err := fmt.Fprintf(&text, "\n%s\n\nThis is the token. It is shown this once.\n", token)
@@ -117,10 +151,10 @@ func newKeysList(term terminal) *cobra.Command {
 		Use:     "list",
 		Short:   "List the keys, but for those that are revoked",
 		Example: `  specgate keys list --org acme --format json | jq -r '.[] | select(.last_used == null) | .id'`,
-		Args:    cobra.NoArgs,
+		Args:    arguments(),
 	}
 	all := cmd.Flags().Bool("all", false, "list those that are revoked too")
-	org := cmd.Flags().String("org", "", "`organization` whose keys are listed, by its id or its name; all where it is empty")
+	org := orgFlag(cmd, everyOne)
 	format, run := outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		return run(func(ctx context.Context, s *store.Store) error {
@@ -139,14 +173,18 @@ func newKeysList(term terminal) *cobra.Command {
 			found = slices.DeleteFunc(found, func(k keys.Key) bool {
 				return !*all && !k.Revoked.IsZero() || id != "" && k.Organization != id
 			})
-			return list(term, *format, keyTitles, views(found, viewKey))
+			called, err := ownersIn(ctx, s)
+			if err != nil {
+				return err
+			}
+			return list(term, *format, keyTitles, views(found, func(k keys.Key) keyView { return viewKey(k, called) }))
 		})
 	}
 	return cmd
 }
 
 func newKeysShow(term terminal) *cobra.Command {
-	cmd := &cobra.Command{Use: "show KEY", Short: "Show a key, but for its token", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "show KEY", Short: "Show a key, but for its token", Args: arguments("KEY")}
 	format, run := outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		named, err := keyNamed(args[0])
@@ -154,11 +192,15 @@ func newKeysShow(term terminal) *cobra.Command {
 			return err
 		}
 		return run(func(ctx context.Context, s *store.Store) error {
-			k, err := s.KeyNamed(ctx, named)
+			k, err := keyCalled(ctx, s, named)
 			if err != nil {
 				return err
 			}
-			return one(term, *format, keyTitles, viewKey(k))
+			called, err := ownersIn(ctx, s)
+			if err != nil {
+				return err
+			}
+			return one(term, *format, viewKey(k, called))
 		})
 	}
 	return cmd

@@ -19,15 +19,15 @@ func (s *lasting) Set(text string) error {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
 		if n, err = strconv.Atoi(days); n > 366*maxYears {
-			return fmt.Errorf("is more than %d years", maxYears)
+			return fmt.Errorf("it must be at most %d years", maxYears)
 		}
 		d = time.Duration(n) * 24 * time.Hour
 	}
 	switch {
 	case err != nil:
-		return errors.New("write 7d, 24h or 30m")
+		return errors.New("it must be a time, such as 7d, 24h or 30m")
 	case d < 0:
-		return errors.New("is negative")
+		return errors.New("it must not be negative")
 	}
 	*s = lasting(d)
 	return nil

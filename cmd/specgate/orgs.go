@@ -15,12 +15,12 @@ func newOrgs(term terminal) *cobra.Command {
 		Use:     "orgs",
 		Aliases: []string{"organizations"},
 		Short:   "Manage the organizations that keys and projects belong to",
-		Long:    "Manage organizations, also while gateways run: what is changed holds on all of them\nwithin a second. An organization is named by its id or its name. docs/keys.md has more.",
+		Long:    "Manage organizations, also while gateways run: what is changed holds on all of them\nwithin a second. An organization is named by its id or its name. \nMore: https://github.com/specgate/specgate/blob/main/docs/keys.md",
 		Args:    subcommand,
 		RunE:    showHelp,
 	}
 	cmd.AddCommand(
-		newOrgsCreate(term), newOrgsList(term), newOrgsUpdate(term), newOrgsRename(term),
+		newOrgsCreate(term), newOrgsList(term), newOrgsShow(term), newOrgsUpdate(term), newOrgsRename(term),
 		newOrgsSwitch(term, "disable", "Refuse all keys of an organization, until it is enabled", true),
 		newOrgsSwitch(term, "enable", "Accept the keys of an organization again", false),
 	)
@@ -43,6 +43,17 @@ func (v orgView) cells() []string {
 	return []string{v.ID, v.Name, yesNo(v.Default), yesNo(v.Disabled), v.Limits.cell(), day(v.Created)}
 }
 
+func (v orgView) facts() []fact {
+	return []fact{
+		{"id", v.ID},
+		{"name", v.Name},
+		{"default", yesNo(v.Default)},
+		{"disabled", yesNo(v.Disabled)},
+		{"limits", v.Limits.cell()},
+		{"created", moment(&v.Created)},
+	}
+}
+
 func viewOrg(o keys.Organization) orgView {
 	return orgView{o.ID, o.Name, o.Default, o.Disabled, viewLimits(o.Limits), o.Created.UTC().Truncate(time.Second)}
 }
@@ -52,7 +63,7 @@ func newOrgsCreate(term terminal) *cobra.Command {
 		Use:     "create --name NAME",
 		Short:   "Make an organization, and a project in it that is its default",
 		Example: `  specgate orgs create --name research --tokens-per-day 1000000`,
-		Args:    cobra.NoArgs,
+		Args:    arguments(),
 	}
 	name := cmd.Flags().String("name", "", "`name` that no other has")
 	limit, format, run := limitFlags(cmd), outputFlag(cmd), onStore(cmd, term)
@@ -68,14 +79,14 @@ func newOrgsCreate(term terminal) *cobra.Command {
 			if err := s.AddOrganization(ctx, o, first); err != nil {
 				return err
 			}
-			return one(term, *format, orgTitles, viewOrg(o))
+			return one(term, *format, viewOrg(o))
 		})
 	}
 	return cmd
 }
 
 func newOrgsList(term terminal) *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the organizations", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List the organizations", Args: arguments()}
 	format, run := outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		return run(func(ctx context.Context, s *store.Store) error {
@@ -89,8 +100,23 @@ func newOrgsList(term terminal) *cobra.Command {
 	return cmd
 }
 
+func newOrgsShow(term terminal) *cobra.Command {
+	cmd := &cobra.Command{Use: "show ORGANIZATION", Short: "Show an organization", Args: arguments("ORGANIZATION")}
+	format, run := outputFlag(cmd), readStore(cmd, term)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return run(func(ctx context.Context, s *store.Store) error {
+			o, err := s.Organization(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return one(term, *format, viewOrg(o))
+		})
+	}
+	return cmd
+}
+
 func newOrgsUpdate(term terminal) *cobra.Command {
-	cmd := &cobra.Command{Use: "update ORGANIZATION", Short: "Change the limits of an organization", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "update ORGANIZATION", Short: "Change the limits of an organization", Args: arguments("ORGANIZATION")}
 	limit, change := limitFlags(cmd), changeOrg(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		return change(args[0], func(o *keys.Organization) error { return limit(&o.Limits) })
@@ -99,7 +125,7 @@ func newOrgsUpdate(term terminal) *cobra.Command {
 }
 
 func newOrgsRename(term terminal) *cobra.Command {
-	cmd := &cobra.Command{Use: "rename ORGANIZATION NAME", Short: "Give an organization another name", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "rename ORGANIZATION NAME", Short: "Give an organization another name", Args: arguments("ORGANIZATION", "NAME")}
 	change := changeOrg(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		return change(args[0], func(o *keys.Organization) error {
@@ -111,7 +137,7 @@ func newOrgsRename(term terminal) *cobra.Command {
 }
 
 func newOrgsSwitch(term terminal, verb, short string, disabled bool) *cobra.Command {
-	cmd := &cobra.Command{Use: verb + " ORGANIZATION", Short: short, Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: verb + " ORGANIZATION", Short: short, Args: arguments("ORGANIZATION")}
 	change := changeOrg(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		return change(args[0], func(o *keys.Organization) error {
@@ -131,17 +157,7 @@ func changeOrg(cmd *cobra.Command, term terminal) func(named string, edit func(*
 			if err != nil {
 				return err
 			}
-			return one(term, *format, orgTitles, viewOrg(o))
+			return one(term, *format, viewOrg(o))
 		})
 	}
 }
-
-func views[T any, V view](all []T, of func(T) V) []V {
-	out := make([]V, len(all))
-	for i, one := range all {
-		out[i] = of(one)
-	}
-	return out
-}
-
-func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -14,12 +14,12 @@ func newProjects(term terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "projects",
 		Short: "Manage the projects of an organization",
-		Long:  "Manage projects, also while gateways run: what is changed holds on all of them within\na second. A project is named by its id or its name, in the organization of --org, or in\nthe default one. docs/keys.md has more.",
+		Long:  "Manage projects, also while gateways run: what is changed holds on all of them within\na second. A project is named by its id or its name, in the organization of --org, or in\nthe default one. \nMore: https://github.com/specgate/specgate/blob/main/docs/keys.md",
 		Args:  subcommand,
 		RunE:  showHelp,
 	}
 	cmd.AddCommand(
-		newProjectsCreate(term), newProjectsList(term), newProjectsUpdate(term), newProjectsRename(term),
+		newProjectsCreate(term), newProjectsList(term), newProjectsShow(term), newProjectsUpdate(term), newProjectsRename(term),
 		newProjectsSwitch(term, "disable", "Refuse all requests in a project, until it is enabled", true),
 		newProjectsSwitch(term, "enable", "Take requests in a project again", false),
 	)
@@ -35,21 +35,30 @@ type projectView struct {
 	Disabled     bool       `json:"disabled"`
 	Limits       limitsView `json:"limits"`
 	Created      time.Time  `json:"created"`
+
+	called labels
 }
 
 var projectTitles = []string{"id", "name", "organization", "default", "disabled", "limits", "created"}
 
 func (v projectView) cells() []string {
-	return []string{v.ID, v.Name, v.Organization, yesNo(v.Default), yesNo(v.Disabled), v.Limits.cell(), day(v.Created)}
+	return []string{v.ID, v.Name, v.called.name(v.Organization), yesNo(v.Default), yesNo(v.Disabled), v.Limits.cell(), day(v.Created)}
 }
 
-func viewProject(p keys.Project) projectView {
-	return projectView{p.ID, p.Name, p.Organization, p.Default, p.Disabled, viewLimits(p.Limits), p.Created.UTC().Truncate(time.Second)}
+func (v projectView) facts() []fact {
+	return []fact{
+		{"id", v.ID},
+		{"name", v.Name},
+		{"organization", v.called.both(v.Organization)},
+		{"default", yesNo(v.Default)},
+		{"disabled", yesNo(v.Disabled)},
+		{"limits", v.Limits.cell()},
+		{"created", moment(&v.Created)},
+	}
 }
 
-// orgFlag gives cmd --org.
-func orgFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("org", "", "`organization`, by its id or its name; empty is the default one")
+func viewProject(p keys.Project, called labels) projectView {
+	return projectView{p.ID, p.Name, p.Organization, p.Default, p.Disabled, viewLimits(p.Limits), p.Created.UTC().Truncate(time.Second), called}
 }
 
 func newProjectsCreate(term terminal) *cobra.Command {
@@ -57,10 +66,10 @@ func newProjectsCreate(term terminal) *cobra.Command {
 		Use:     "create --name NAME",
 		Short:   "Make a project",
 		Example: `  specgate projects create --name chat --org research`,
-		Args:    cobra.NoArgs,
+		Args:    arguments(),
 	}
 	name := cmd.Flags().String("name", "", "`name` that no other of the organization has")
-	org, limit, format, run := orgFlag(cmd), limitFlags(cmd), outputFlag(cmd), onStore(cmd, term)
+	org, limit, format, run := orgFlag(cmd, theDefault), limitFlags(cmd), outputFlag(cmd), onStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if err := required(*name); err != nil {
 			return err
@@ -77,15 +86,15 @@ func newProjectsCreate(term terminal) *cobra.Command {
 			if err := s.AddProject(ctx, p); err != nil {
 				return err
 			}
-			return one(term, *format, projectTitles, viewProject(p))
+			return one(term, *format, viewProject(p, labels{o.ID: o.Name}))
 		})
 	}
 	return cmd
 }
 
 func newProjectsList(term terminal) *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the projects of all organizations, or of that of --org", Args: cobra.NoArgs}
-	org, format, run := cmd.Flags().String("org", "", "`organization`, by its id or its name"), outputFlag(cmd), readStore(cmd, term)
+	cmd := &cobra.Command{Use: "list", Short: "List the projects of all organizations, or of that of --org", Args: arguments()}
+	org, format, run := orgFlag(cmd, everyOne), outputFlag(cmd), readStore(cmd, term)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		return run(func(ctx context.Context, s *store.Store) error {
 			id := ""
@@ -100,14 +109,37 @@ func newProjectsList(term terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return list(term, *format, projectTitles, views(all, viewProject))
+			called, err := ownersIn(ctx, s)
+			if err != nil {
+				return err
+			}
+			return list(term, *format, projectTitles, views(all, func(p keys.Project) projectView { return viewProject(p, called) }))
+		})
+	}
+	return cmd
+}
+
+func newProjectsShow(term terminal) *cobra.Command {
+	cmd := &cobra.Command{Use: "show PROJECT", Short: "Show a project", Args: arguments("PROJECT")}
+	org, format, run := orgFlag(cmd, theDefault), outputFlag(cmd), readStore(cmd, term)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		return run(func(ctx context.Context, s *store.Store) error {
+			o, err := s.Organization(ctx, *org)
+			if err != nil {
+				return err
+			}
+			p, err := projectsOf(ctx, s, o)(args[0])
+			if err != nil {
+				return err
+			}
+			return one(term, *format, viewProject(p, labels{o.ID: o.Name}))
 		})
 	}
 	return cmd
 }
 
 func newProjectsUpdate(term terminal) *cobra.Command {
-	cmd := &cobra.Command{Use: "update PROJECT", Short: "Change the limits of a project", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "update PROJECT", Short: "Change the limits of a project", Args: arguments("PROJECT")}
 	limit, change := limitFlags(cmd), changeProject(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		return change(args[0], func(p *keys.Project) error { return limit(&p.Limits) })
@@ -116,7 +148,7 @@ func newProjectsUpdate(term terminal) *cobra.Command {
 }
 
 func newProjectsRename(term terminal) *cobra.Command {
-	cmd := &cobra.Command{Use: "rename PROJECT NAME", Short: "Give a project another name", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "rename PROJECT NAME", Short: "Give a project another name", Args: arguments("PROJECT", "NAME")}
 	change := changeProject(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		return change(args[0], func(p *keys.Project) error {
@@ -128,7 +160,7 @@ func newProjectsRename(term terminal) *cobra.Command {
 }
 
 func newProjectsSwitch(term terminal, verb, short string, disabled bool) *cobra.Command {
-	cmd := &cobra.Command{Use: verb + " PROJECT", Short: short, Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: verb + " PROJECT", Short: short, Args: arguments("PROJECT")}
 	change := changeProject(cmd, term)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		return change(args[0], func(p *keys.Project) error {
@@ -141,18 +173,21 @@ func newProjectsSwitch(term terminal, verb, short string, disabled bool) *cobra.
 
 // changeProject gives cmd its flags; the function that it returns then changes a project and prints it.
 func changeProject(cmd *cobra.Command, term terminal) func(named string, edit func(*keys.Project) error) error {
-	org, format, run := orgFlag(cmd), outputFlag(cmd), onStore(cmd, term)
+	org, format, run := orgFlag(cmd, theDefault), outputFlag(cmd), onStore(cmd, term)
 	return func(named string, edit func(*keys.Project) error) error {
 		return run(func(ctx context.Context, s *store.Store) error {
 			o, err := s.Organization(ctx, *org)
 			if err != nil {
 				return err
 			}
-			p, err := s.ChangeProject(ctx, o.ID, named, edit)
+			p, err := projectsOf(ctx, s, o)(named)
 			if err != nil {
 				return err
 			}
-			return one(term, *format, projectTitles, viewProject(p))
+			if p, err = s.ChangeProject(ctx, o.ID, p.ID, edit); err != nil {
+				return err
+			}
+			return one(term, *format, viewProject(p, labels{o.ID: o.Name}))
 		})
 	}
 }

@@ -40,18 +40,18 @@ func run(ctx context.Context, args []string, term terminal) int {
 	started := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
 	for _, line := range severalLines(err.Error()) {
 		_, _ = fmt.Fprintln(term.stderr, "specgate:", discreet(line, args))
 	}
-	if !started { // the arguments were refused before any command ran
-		_, _ = fmt.Fprintln(term.stderr, "specgate: see specgate --help")
+	if !started || errors.As(err, &usageError{}) { // where it did not start, the arguments were refused before
+		_, _ = fmt.Fprintln(term.stderr, "specgate: see", cmd.CommandPath(), "--help")
 		return exitUsage
 	}
-	if errors.As(err, &usageError{}) {
+	if errors.As(err, &unaskable{}) {
 		return exitUsage
 	}
 	return exitFailure
@@ -83,6 +83,7 @@ is wrong with it; what does reaches the server byte for byte.
 	}
 	root.Flags().BoolVarP(&version, "version", "v", false, "version for specgate")
 	root.SetFlagErrorFunc(flagError)
+	root.SetGlobalNormalizationFunc(flagAlias)
 	root.SetOut(term.stdout)
 	root.SetErr(term.stderr)
 	root.AddCommand(
@@ -113,6 +114,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		if wrong := cmd.Args(cmd, args); wrong != nil {
 			return wrong
 		}
+	}
+	if wrong := valueError(err); wrong != nil {
+		return wrong
 	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {

@@ -65,19 +65,16 @@ specgate: --log-level: log.level is "loud": it must be debug, info, warn or erro
 		{"serve --listen :8420", backend, 1, "specgate: --listen: listen is :8420, which others can reach, and there is no token: set SPECGATE_API_KEY or auth.tokens, or listen on 127.0.0.1\n"},
 		{"config check --config none.yaml", nil, 1, "specgate: the configuration file cannot be read: open none.yaml: no such file or directory\n"},
 		{"healthcheck --listen 127.0.0.1:0", nil, 1, "specgate: listen \"127.0.0.1:0\" leaves the port to the system: name it with --url\n"},
-		{"sreve", nil, 2, "specgate: there is no command \"specgate sreve\"; did you mean specgate serve?\n"},
-		{"config chekc", nil, 2, "specgate: there is no command \"specgate config chekc\"; did you mean specgate config check?\n"},
-		{"nothing", nil, 2, "specgate: there is no command \"specgate nothing\"\n"},
-		{"serve --no-such", nil, 2, "specgate: unknown flag: --no-such\n"},
-		{"serve file.yaml", nil, 2, "specgate: unknown command \"file.yaml\" for \"specgate serve\"\n"},
-		{"spec --format xml", nil, 2, "specgate: invalid argument \"xml\" for \"--format\" flag: it must be yaml or json\n"},
+		{"sreve", nil, 2, "specgate: there is no command \"specgate sreve\"; did you mean specgate serve?\nspecgate: see specgate --help\n"},
+		{"config chekc", nil, 2, "specgate: there is no command \"specgate config chekc\"; did you mean specgate config check?\nspecgate: see specgate config --help\n"},
+		{"nothing", nil, 2, "specgate: there is no command \"specgate nothing\"\nspecgate: see specgate --help\n"},
+		{"serve --no-such", nil, 2, "specgate: unknown flag: --no-such\nspecgate: see specgate serve --help\n"},
+		{"serve file.yaml", nil, 2, "specgate: specgate serve takes no argument, such as \"file.yaml\"\nspecgate: see specgate serve --help\n"},
+		{"spec --format xml", nil, 2, "specgate: --format is \"xml\": it must be yaml or json\nspecgate: see specgate spec --help\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.line, func(t *testing.T) {
 			got := invoke(t, test.line, test.env)
-			if test.code == exitUsage {
-				test.stderr += "specgate: see specgate --help\n"
-			}
 			if got.code != test.code {
 				t.Errorf("exit code %d; want %d", got.code, test.code)
 			}
@@ -103,6 +100,29 @@ func TestRunHelpsWithEveryCommand(t *testing.T) {
 	}
 	if help := invoke(t, "--help", nil).stdout; !strings.Contains(help, "Exit codes:") {
 		t.Errorf("no exit codes in\n%s", help)
+	}
+}
+
+// What was printed to begin with is read without a word about what is in it.
+func TestConfigPrintIsAFileToBeginWith(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "specgate.yaml")
+	if err := os.WriteFile(file, []byte(invoke(t, "config print", nil).stdout), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := invoke(t, "config check --config "+file, nil); got.code != exitOK || got.stderr != embedded {
+		t.Errorf("%d %s", got.code, got.stderr)
+	}
+}
+
+// Whoever has the binary alone finds the pages that its help names.
+func TestHelpNamesPagesByTheirAddress(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"serve", "config", "keys", "orgs", "projects", "usage", "conformance"} {
+		help := invoke(t, line+" --help", nil).stdout
+		if bare := strings.ReplaceAll(help, "https://github.com/specgate/specgate/blob/main/docs/", ""); bare == help || strings.Contains(bare, "docs/") {
+			t.Errorf("%s --help has\n%s", line, help)
+		}
 	}
 }
 

@@ -28,17 +28,20 @@ func newServe(term terminal) *cobra.Command {
 finish, for at most shutdown.delay and shutdown.drain; a second one ends the process
 at once, with exit code 1.
 
-SIGHUP reads the settings again, as does a change of their file; docs/reload.md says
-what comes of it. Where the terminal is closed, it is a first signal to end.
+SIGHUP reads the settings again, as does a change of their file. Where the terminal is
+closed, it is a first signal to end.
 
-Settings come from flags, the environment and the file, in that order; docs/config.md
-describes them. OPENAI_BASE_URL is enough to begin with; without a backend, a small
-model in the program itself (specgate-1) answers, to try clients on.`,
+Settings come from flags, the environment and the file, in that order. OPENAI_BASE_URL
+is enough to begin with; without a backend, a small model in the program itself
+(specgate-1) answers, to try clients on.
+
+Settings: https://github.com/specgate/specgate/blob/main/docs/config.md
+Reload:   https://github.com/specgate/specgate/blob/main/docs/reload.md`,
 		Example: `  specgate serve
   OPENAI_BASE_URL=http://127.0.0.1:8000/v1 specgate serve
   specgate serve --config specgate.yaml --log-format json
   SPECGATE_API_KEY=sg-one,sg-two specgate serve --config specgate.yaml --listen :8420`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 	}
 	load := settings(cmd, term, everyFlag)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -16,7 +16,7 @@ func newSpec(term terminal) *cobra.Command {
 		Example: `  specgate spec > openapi.yaml
   specgate spec --contract-overlay overlay.yaml | diff <(specgate spec) -
   specgate spec --format json | jq '.paths | keys'`,
-		Args: cobra.NoArgs,
+		Args: arguments(),
 	}
 	format := formatFlag("yaml")
 	cmd.Flags().Var(&format, "format", "`form` to print: yaml (the file, byte for byte) or json")

@@ -3,13 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -81,77 +78,6 @@ func about(refused error, setting string) error {
 	return errors.Join(kept...)
 }
 
-// output is the form in which a command prints what it found or made.
-type output string
-
-// outputFlag gives cmd --format.
-func outputFlag(cmd *cobra.Command) *output {
-	o := output("table")
-	cmd.Flags().Var(&o, "format", "`form` to print: table or json")
-	return &o
-}
-
-func (o *output) String() string { return string(*o) }
-func (o *output) Type() string   { return "string" }
-
-func (o *output) Set(text string) error {
-	if text != "table" && text != "json" {
-		return errors.New("must be table or json")
-	}
-	*o = output(text)
-	return nil
-}
-
-// view is what is printed of one thing: JSON, or cells under the titles.
-type view interface{ cells() []string }
-
-// list prints several things, a line each.
-func list[V view](term terminal, o output, titles []string, views []V) error {
-	if o == "json" {
-		return printJSON(term, views)
-	}
-	w := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, strings.ToUpper(strings.Join(titles, "\t"))) // Flush tells what went wrong
-	for _, v := range views {
-		cells := v.cells()
-		for i := range cells {
-			cells[i] = printable(cells[i])
-		}
-		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	return w.Flush()
-}
-
-// one prints one thing, with a line for each title.
-func one(term terminal, o output, titles []string, v view) error {
-	if o == "json" {
-		return printJSON(term, v)
-	}
-	w := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-	for i, cell := range v.cells() {
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", titles[i], printable(cell))
-	}
-	return w.Flush()
-}
-
-// printable has a mark in place of each character that a terminal would obey, or turn others around by. Callers
-// choose some texts, as that of a model; and others than these commands may write to the store.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
-}
-
-func printJSON(term terminal, v any) error {
-	encoder := json.NewEncoder(term.stdout)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
-}
-
 // limitsView is limits as they are printed; 0 is none.
 type limitsView struct {
 	Requests    int64 `json:"requests_per_minute"`
@@ -220,18 +146,4 @@ func required(name string) error {
 		return usageError{errors.New("--name is missing")}
 	}
 	return keys.CheckName(name)
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
-
-func yesNo(b bool) string { //nolint:revive // it prints a flag
-	if b {
-		return "yes"
-	}
-	return "no"
 }

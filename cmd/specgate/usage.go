@@ -17,7 +17,8 @@ func newUsage(term terminal) *cobra.Command {
 		Use:   "usage",
 		Short: "Show what was used, by key, project, organization, model, user or day",
 		Long: `Show what was used, also while gateways run: the sums of whole days, of UTC. What a
-gateway has just answered is in them within about a second. docs/usage.md has more.`,
+gateway has just answered is in them within about a second. More:
+https://github.com/specgate/specgate/blob/main/docs/usage.md`,
 		Example: `  specgate usage
   specgate usage --by organization,model --since 2026-11-01 --until 2026-11-30
   specgate usage --by day --key search --since 7d --format json

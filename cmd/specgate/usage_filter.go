@@ -22,7 +22,7 @@ func usageFlags(cmd *cobra.Command, since string) func(ctx context.Context, s *s
 	flags := cmd.Flags()
 	from := flags.String("since", since, "`when` it begins: a date of UTC (2026-11-01), a time (2026-11-01T12:00:00Z), or so long ago (7d, 12h)")
 	until := flags.String("until", "", "`when` it ends: as --since; a date is the end of that day, and empty is now")
-	org := flags.String("org", "", "`organization`, by its id or its name")
+	org := orgFlag(cmd, everyOne)
 	project := flags.String("project", "", "`project`, by its id or its name")
 	key := flags.String("key", "", "`key`, by its id, its name or its token")
 	model := flags.String("model", "", "`model`, as it was asked for")
@@ -88,7 +88,7 @@ func keyFilter(ctx context.Context, s *store.Store, key string, f *store.UsageFi
 	if err != nil {
 		return nil, err
 	}
-	k, err := s.KeyNamed(ctx, named)
+	k, err := keyCalled(ctx, s, named)
 	if errors.Is(err, keys.ErrNotFound) {
 		f.Key = named
 		return err, nil

@@ -66,39 +66,13 @@ func inOrder(sums []store.UsageSum) {
 	})
 }
 
-// labels are those of keys, projects and organizations, by their ids.
-type labels map[string]string
-
-func namesIn(ctx context.Context, s *store.Store) (labels, error) {
-	called := labels{}
-	orgs, err := s.Organizations(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range orgs {
-		called[o.ID] = o.Name
-	}
-	projects, err := s.Projects(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range projects {
-		called[p.ID] = p.Name
-	}
-	all, err := s.Keys(ctx)
-	for _, k := range all {
-		called[k.ID] = k.Name
-	}
-	return called, err
-}
-
 func newUsageRecords(term terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "records",
 		Short:   "List single requests, the newest first",
 		Long:    "List the records of single requests, the newest first: with --format json a line of JSON each.",
 		Example: `  specgate usage records --key search --since 1h --format json | jq -r 'select(.status >= 500) | .error'`,
-		Args:    cobra.NoArgs,
+		Args:    arguments(),
 	}
 	most := cmd.Flags().Int("limit", 1000, "the most `records` that are listed; 0 for all")
 	oldest := cmd.Flags().Bool("oldest", false, "list the oldest first")
@@ -116,8 +90,12 @@ func newUsageRecords(term terminal) *cobra.Command {
 			if *oldest {
 				pages = s.Records
 			}
+			called, err := namesIn(ctx, s)
+			if err != nil {
+				return err
+			}
 			read := func(from string, n int) ([]usage.Record, error) { return pages(ctx, f, from, n) }
-			shown, err := eachRecord(*most, read, recordPrinter(term, *format))
+			shown, err := eachRecord(*most, read, recordPrinter(term, *format, called))
 			if err == nil && shown == 0 && missing != nil {
 				return missing
 			}
@@ -151,14 +129,15 @@ func eachRecord(most int, read func(from string, n int) ([]usage.Record, error),
 }
 
 // recordPrinter prints pages: lines of JSON as they come, or one table at the end.
-func recordPrinter(term terminal, format output) func([]usage.Record) error {
+func recordPrinter(term terminal, format output, called labels) func([]usage.Record) error {
 	var all []recordView
+	view := func(r usage.Record) recordView { return viewRecord(r, called) }
 	return func(page []usage.Record) error {
 		if format == "json" {
 			encoder := json.NewEncoder(term.stdout)
 			encoder.SetEscapeHTML(false)
 			for _, r := range page {
-				if err := encoder.Encode(viewRecord(r)); err != nil {
+				if err := encoder.Encode(view(r)); err != nil {
 					return err
 				}
 			}
@@ -167,7 +146,7 @@ func recordPrinter(term terminal, format output) func([]usage.Record) error {
 		if len(page) == 0 {
 			return list(term, format, recordTitles, all)
 		}
-		all = append(all, views(page, viewRecord)...)
+		all = append(all, views(page, view)...)
 		return nil
 	}
 }
@@ -193,19 +172,22 @@ type recordView struct {
 	Streamed     bool   `json:"streamed"`
 	Cancelled    bool   `json:"cancelled"`
 	User         string `json:"user"`
+
+	called labels
 }
 
 var recordTitles = []string{
-	"time", "key", "organization", "project", "model", "upstream", "status", "error",
+	"time", "key", "name", "organization", "project", "model", "upstream", "status", "error",
 	"prompt", "cached", "completion", "reasoning", "estimated", "ms", "first token", "streamed", "cancelled", "user",
 }
 
-func viewRecord(r usage.Record) recordView {
+func viewRecord(r usage.Record, called labels) recordView {
 	v := recordView{
 		ID: r.ID, Time: time.UnixMilli(r.At).UTC().Format("2006-01-02T15:04:05.000Z"),
 		Key: r.Key, Organization: r.Organization, Project: r.Project, Model: r.Model, Upstream: r.Upstream,
 		Status: r.Status, Error: r.Error, Prompt: r.Prompt, Cached: r.Cached, Completion: r.Completion, Reasoning: r.Reasoning,
 		Estimated: r.Estimated(), Duration: r.Duration, Streamed: r.Streamed, Cancelled: r.Cancelled, User: r.User,
+		called: called,
 	}
 	if r.FirstToken > 0 {
 		v.FirstToken = &r.FirstToken
@@ -219,7 +201,7 @@ func (v recordView) cells() []string {
 		first = strconv.FormatInt(*v.FirstToken, 10)
 	}
 	return []string{
-		v.Time, printable(v.Key), dash(v.Organization), dash(v.Project), dash(printable(v.Model)), dash(v.Upstream),
+		v.Time, printable(v.Key), dash(v.called[v.Key]), dash(v.called.name(v.Organization)), dash(v.called.name(v.Project)), dash(printable(v.Model)), dash(v.Upstream),
 		strconv.Itoa(v.Status), dash(v.Error),
 		strconv.FormatInt(v.Prompt, 10), strconv.FormatInt(v.Cached, 10), strconv.FormatInt(v.Completion, 10), strconv.FormatInt(v.Reasoning, 10),
 		yesNo(v.Estimated), strconv.FormatInt(v.Duration, 10), first, yesNo(v.Streamed), yesNo(v.Cancelled), dash(v.User),

@@ -17,7 +17,7 @@ func newVersion(term terminal) *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version, the commit and the Go release of this build",
 		Example: `  specgate version`,
-		Args:    cobra.NoArgs,
+		Args:    arguments(),
 		RunE:    func(*cobra.Command, []string) error { return printVersion(term) },
 	}
 }

@@ -177,17 +177,30 @@ func (l *loader) idle() {
 		l.notice("auth.tokens is set, and none of them is accepted: auth.mode is %s", l.config.Auth.Mode)
 	}
 	if len(l.config.Models) == 0 {
-		for _, section := range []string{"retry", "breaker", "health"} {
-			if l.origins[section] != "" {
-				l.notice("%s is set, and has no effect without models: every request goes to the one upstream, once", section)
-			}
-		}
+		l.idleWithoutModels()
 		return
 	}
 	used := l.config.Targeted()
 	for _, name := range slices.Sorted(maps.Keys(l.config.Upstreams)) {
 		if !used[name] {
 			l.notice("%s is the target of no model, so it gets no requests", entry("upstreams", name))
+		}
+	}
+}
+
+// idleWithoutModels passes over what is as it would be anyway, as in a file that was printed to begin with.
+func (l *loader) idleWithoutModels() {
+	set, usual := l.config, Default()
+	for _, section := range []struct {
+		name  string
+		usual bool
+	}{
+		{"retry", set.Retry == usual.Retry},
+		{"breaker", set.Breaker == usual.Breaker},
+		{"health", set.Health == usual.Health},
+	} {
+		if l.origins[section.name] != "" && !section.usual {
+			l.notice("%s is set, and has no effect without models: every request goes to the one upstream, once", section.name)
 		}
 	}
 }

@@ -250,6 +250,7 @@ func TestLoadGivesNotice(t *testing.T) {
 			"retry is set, and has no effect without models: every request goes to the one upstream, once",
 			"health is set, and has no effect without models: every request goes to the one upstream, once",
 		}},
+		{"what is so anyway", backend + "retry: {attempts: 2}\nbreaker: {failures: 5, window: 30s}\nhealth: {path: /models}\n", nil, nil},
 		{"an upstream of no model", "upstreams:\n  a: {base_url: http://a/v1}\n  b.1: {base_url: http://b/v1}\nmodels: {m: {targets: [{upstream: a}]}}\n", nil, []string{
 			`upstreams["b.1"] is the target of no model, so it gets no requests`,
 		}},
