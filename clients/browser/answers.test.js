@@ -83,6 +83,31 @@ test('an empty text and null can be sent', async () => {
   await it.close();
 });
 
+test('a prompt may be empty', async () => {
+  const it = await open();
+  await it.field('Prompt').fill('');
+  assert.deepEqual(await it.body(), { model: 'specgate-1', prompt: '' });
+  assert.equal(await it.send(), 'Done.');
+  await it.close();
+});
+
+test('the Tab key comes to a field before it comes to what sends a constant in its place', async () => {
+  const it = await open([], { as: '' });
+  await it.openGroups();
+  const early = await it.page.locator('button.null').evaluateAll((all) => all.filter((button) => {
+    const field = button.closest('[data-field]').querySelector('input, select, textarea');
+    return !(field.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING);
+  }).map((button) => button.getAttribute('aria-label')));
+  assert.deepEqual(early, []);
+  const below = await it.page.locator('button.null').evaluateAll((all) => all.filter((button) => {
+    const box = button.closest('[data-field]').getBoundingClientRect();
+    const { top, right } = button.getBoundingClientRect();
+    return Math.abs(top - box.top) > 8 || right > box.right + 1;
+  }).map((button) => button.getAttribute('aria-label')));
+  assert.deepEqual(below, [], 'beside the label');
+  await it.close();
+});
+
 test('the curl works in a shell, and does not hold the token', async () => {
   const it = await open();
   await it.field('Prompt').fill(hostile);
@@ -95,10 +120,10 @@ test('the curl works in a shell, and does not hold the token', async () => {
   const text = await it.page.locator('.choice .plain').textContent();
   const command = await it.request('curl');
   assert.ok(!command.includes(token));
-  const { stdout } = await promisify(execFile)('bash', ['-c', command], { env: { ...process.env, SPECGATE_API_KEY: token, NO_PROXY: '*' } });
+  const { stdout } = await promisify(execFile)('bash', ['-c', command], { env: { ...process.env, TOKEN: token, NO_PROXY: '*' } });
   assert.equal(JSON.parse(stdout).choices[0].text, text);
   await it.send('Stream');
-  const streamed = await promisify(execFile)('bash', ['-c', await it.request('curl')], { env: { ...process.env, SPECGATE_API_KEY: token, NO_PROXY: '*' } });
+  const streamed = await promisify(execFile)('bash', ['-c', await it.request('curl')], { env: { ...process.env, TOKEN: token, NO_PROXY: '*' } });
   assert.match(streamed.stdout, /^data: \{[\s\S]*data: \[DONE\]\s*$/);
   await it.close();
 });

@@ -88,6 +88,16 @@ test('a wrong token is told at its field', async () => {
   await it.close({ as: 'sg-wrong' });
 });
 
+test('who has no token is told where to find one', async () => {
+  const it = await open([], { as: '' });
+  assert.equal(await it.send(), 'Failed.');
+  const said = await it.page.locator('.problem').innerText();
+  assert.match(said, /A token is needed[\s\S]*make run/);
+  assert.doesNotMatch(said, /not accepted|No API key/);
+  assert.match(await it.of('token').locator('.fault').textContent(), /make run/);
+  await it.close();
+});
+
 test('a model that is not there is told at its field', async () => {
   const it = await open();
   await it.field('Model').selectOption('another id …');
@@ -105,12 +115,16 @@ const script = `rules:
   - {nth: 5, status: 429, retry_after: 7s}
   - {nth: 6, status: 500}
   - {nth: 7, byte_by_byte: true}
+  - {nth: 8, cut_after: 1}
 `;
 
 test('stopped, broken and refused answers look like that', async () => {
   const it = await open(['--faults', file('faults.yaml', script)]);
+  const looks = () => it.button('Stop').evaluate((one) => getComputedStyle(one).borderTopStyle);
+  assert.equal(await looks(), 'dashed', 'there is nothing to stop');
   await it.button('Stream').click();
   await it.page.locator('.choice .plain').waitFor();
+  assert.equal(await looks(), 'solid');
   await it.button('Stop').click();
   assert.equal(await it.ended(), 'Stopped.');
   assert.equal(await it.page.locator('.reason').innerText(), 'stopped');
@@ -129,6 +143,8 @@ test('stopped, broken and refused answers look like that', async () => {
   assert.equal(await it.send(), 'Failed.');
   assert.match(await it.page.locator('.problem').innerText(), /failed[\s\S]*500 server_error[\s\S]*x-request-id req_/);
   assert.equal(await it.send('Stream'), 'Done.');
+  assert.equal(await it.send('Stream'), 'Failed.');
+  assert.match(await it.page.locator('.problem').innerText(), /may be missing/, 'what a browser may drop');
   it.complaints = it.complaints.filter((said) => !said.includes('ERR_INCOMPLETE_CHUNKED_ENCODING'));
   await it.close();
 });

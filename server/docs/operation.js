@@ -36,7 +36,7 @@ function commandOf({ method, path, parameters = [], requestBody }) {
     .reduce((to, { name, example: one }) => to.replace(`{${name}}`, encodeURIComponent(one ?? name)), path);
   return [
     `curl -sS${['get', 'post'].includes(method) ? '' : ` -X ${method.toUpperCase()}`} ${quoted(location.origin + at)}`,
-    '-H "Authorization: Bearer $SPECGATE_API_KEY"',
+    '-H "Authorization: Bearer $TOKEN"',
     ...(value === undefined ? [] : ["-H 'Content-Type: application/json'", `--data-binary ${quoted(JSON.stringify(value))}`]),
   ].join(' \\\n  ');
 }

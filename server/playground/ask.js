@@ -58,7 +58,7 @@ async function pieces(stream, piece, signal) {
       piece(chunkOf(data));
     }
   } catch (error) {
-    throw cut(error, signal, 'The connection was lost in the middle of the stream.');
+    throw cut(error, signal, 'The connection was lost in the middle of the stream. Text that came last may be missing: a browser drops what it has not handed to the page by then.');
   }
   throw new Broken('The stream ended without [DONE].');
 }

@@ -20,8 +20,8 @@ export function single(field, { input, parts, read, problem }, short) {
   const told = [hint, help].filter((part) => part.textContent).map((part) => part.id);
   const instead = switches(field, () => parts.flatMap((part) => [part, ...part.querySelectorAll('input')]));
   const element = el('div', { class: 'field', 'data-field': field.name },
-    el('div', { class: 'label' }, el('label', { for: input.id, class: !field.label && 'name' }, field.label ?? field.name), hint, ...instead.buttons),
-    ...parts, fault, help.textContent ? help : null);
+    el('div', { class: 'label' }, el('label', { for: input.id, class: !field.label && 'name' }, field.label ?? field.name), hint),
+    ...parts, fault, help.textContent ? help : null, instead.element);
   const describe = (...ids) => (ids.length ? input.setAttribute('aria-describedby', ids.join(' ')) : input.removeAttribute('aria-describedby'));
   const show = (message) => {
     fault.textContent = message;
@@ -45,6 +45,7 @@ const constants = ({ kind, nullable, required, inHeader }) => [
 ];
 
 // switches are buttons that send a constant in place of what the controls say; one is on at most. raw is what it sends.
+// They come after the controls for the Tab key, and playground.css puts them beside the label.
 function switches(field, controls) {
   const buttons = constants(field).map(([raw, name]) =>
     el('button', { type: 'button', class: 'null', value: raw, 'aria-pressed': 'false', 'aria-label': `Send ${field.name} as ${name}` }, raw));
@@ -56,21 +57,22 @@ function switches(field, controls) {
     button.dispatchEvent(new Event('input', { bubbles: true }));
   };
   buttons.forEach((button) => button.addEventListener('click', () => press(button)));
-  return { buttons, raw: () => buttons.find(isOn)?.value };
+  return { element: buttons.length ? el('div', { class: 'switches' }, ...buttons) : null, raw: () => buttons.find(isOn)?.value };
 }
 
 function groupOf(field) {
   const inner = field.fields.map((one) => fieldOf(one));
   const own = faultOfGroup();
-  const instead = switches(field, () => [element]);
-  const element = el('fieldset', { class: 'group', 'data-field': field.name, tabindex: -1 },
-    el('legend', {}, field.label ?? field.name, ...instead.buttons), el('p', { class: 'help' }, ...prose(field.description)), own.element, ...inner.map((one) => one.element));
+  const set = el('fieldset', { class: 'group', tabindex: -1 },
+    el('legend', {}, field.label ?? field.name), el('p', { class: 'help' }, ...prose(field.description)), own.element, ...inner.map((one) => one.element));
+  const instead = switches(field, () => [set]);
+  const element = el('div', { class: 'grouped', 'data-field': field.name }, set, instead.element);
   const made = {
-    name: field.name, label: field.name, element, input: element, show: own.show,
+    name: field.name, label: field.name, element, input: set, show: own.show,
     read: () => {
       if (instead.raw()) return instead.raw();
-      const set = inner.map((one) => [one.name, one.read()]).filter(([, raw]) => raw !== undefined);
-      return set.length ? `{${set.map(([name, raw]) => `${JSON.stringify(name)}: ${raw}`).join(', ')}}` : undefined;
+      const members = inner.map((one) => [one.name, one.read()]).filter(([, raw]) => raw !== undefined);
+      return members.length ? `{${members.map(([name, raw]) => `${JSON.stringify(name)}: ${raw}`).join(', ')}}` : undefined;
     },
     faults: () => (instead.raw() ? [] : inner.flatMap((one) => one.faults())),
     clear: () => [own, ...inner].forEach((one) => (one.clear ?? (() => one.show('')))()),

@@ -59,9 +59,16 @@ export function report(root, error, { form, token }) {
   }
 }
 
+// missing is what somebody does not know who opened the page and nothing else.
+const missing = 'Paste the token that "make run" or "specgate serve" printed when it started. Where it printed none, tokens are configured: ask whoever runs the gateway.';
+
 function failure(root, failed, { form, token }) {
   const title = titles[failed.status] ?? (failed.status >= 500 ? 'The gateway or its backend failed' : 'The request was refused');
   const wait = failed.headers.get('Retry-After');
+  if (failed.status === 401 && token.input.value === '') {
+    show(root, 'A token is needed', [[token, missing]]);
+    return;
+  }
   const facts = [
     `${failed.status} ${failed.error.type ?? ''}`.trim(), failed.error.code,
     wait && `try again in ${wait} s`, failed.headers.get('x-request-id') && `x-request-id ${failed.headers.get('x-request-id')}`,

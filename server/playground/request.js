@@ -37,7 +37,7 @@ export function curlOf(request, origin) {
   const headers = Object.entries({ 'Content-Type': 'application/json', ...request.headers });
   return [
     `curl -sS${request.streamed ? 'N' : ''} ${quoted(origin + path)}`,
-    '-H "Authorization: Bearer $SPECGATE_API_KEY"',
+    '-H "Authorization: Bearer $TOKEN"',
     ...headers.map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`),
     `--data-binary ${quoted(request.body)}`,
   ].join(' \\\n  ');
