@@ -1,5 +1,5 @@
 // Command go runs the scenarios of clients/ with the Go client, gen/client, against a running specgate.
-// SPECGATE_URL (without /v1) and SPECGATE_API_KEY say which; MODEL is specgate-1 where it is not set. It
+// SPECGATE_URL (without /v1) and TOKEN say which; MODEL is specgate-1 where it is not set. It
 // exits with 1 where a scenario fails.
 package main
 
@@ -30,7 +30,7 @@ var scenarios = []struct {
 
 func main() {
 	api, err := client.NewClientWithResponses(env("SPECGATE_URL", "http://127.0.0.1:8420"),
-		client.WithRequestEditorFn(bearer(os.Getenv("SPECGATE_API_KEY"))))
+		client.WithRequestEditorFn(bearer(os.Getenv("TOKEN"))))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

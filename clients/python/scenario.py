@@ -1,6 +1,6 @@
 """The client that openapi-python-client makes of openapi.yaml, against a running specgate.
 
-SPECGATE_URL (without /v1) and SPECGATE_API_KEY say which; MODEL is specgate-1
+SPECGATE_URL (without /v1) and TOKEN say which; MODEL is specgate-1
 where it is not set. Exits with 1 where a scenario fails.
 """
 
@@ -30,7 +30,7 @@ URL = os.environ.get("SPECGATE_URL", "http://127.0.0.1:8420")
 MODEL = os.environ.get("MODEL", "specgate-1")
 PROMPT = "The capital of France is"
 
-client = AuthenticatedClient(base_url=URL, token=os.environ.get("SPECGATE_API_KEY", ""))
+client = AuthenticatedClient(base_url=URL, token=os.environ.get("TOKEN", ""))
 
 
 def complete(request: CompletionRequest) -> Completion:

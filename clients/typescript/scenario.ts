@@ -1,6 +1,6 @@
 // The client that openapi-typescript and openapi-fetch make of openapi.yaml, against a running specgate.
 //
-// SPECGATE_URL (without /v1) and SPECGATE_API_KEY say which; MODEL is specgate-1 where it is not set.
+// SPECGATE_URL (without /v1) and TOKEN say which; MODEL is specgate-1 where it is not set.
 // Exits with 1 where a scenario fails.
 import assert from 'node:assert/strict';
 
@@ -12,7 +12,7 @@ type Schemas = components['schemas'];
 type Request = Schemas['CompletionRequest'];
 
 const baseUrl = process.env['SPECGATE_URL'] ?? 'http://127.0.0.1:8420';
-const token = process.env['SPECGATE_API_KEY'] ?? '';
+const token = process.env['TOKEN'] ?? '';
 const model = process.env['MODEL'] ?? 'specgate-1';
 const prompt = 'The capital of France is';
 

@@ -2943,13 +2943,13 @@ type ClientInterface interface {
 	// the backend that the gateway is configured with; it needs a user's bearer token in the
 	// Authorization header.
 	//
-	// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-	// messages.
-	//
 	// With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 	// that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 	// JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 	// no [DONE], follows it.
+	//
+	// This is not the chat API, although one of its references has the title "Create Chat
+	// Completion": it takes a prompt, and no list of messages.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2963,13 +2963,13 @@ type ClientInterface interface {
 	// the backend that the gateway is configured with; it needs a user's bearer token in the
 	// Authorization header.
 	//
-	// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-	// messages.
-	//
 	// With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 	// that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 	// JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 	// no [DONE], follows it.
+	//
+	// This is not the chat API, although one of its references has the title "Create Chat
+	// Completion": it takes a prompt, and no list of messages.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3000,13 +3000,13 @@ type ClientInterface interface {
 // the backend that the gateway is configured with; it needs a user's bearer token in the
 // Authorization header.
 //
-// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-// messages.
-//
 // With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 // that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 // JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 // no [DONE], follows it.
+//
+// This is not the chat API, although one of its references has the title "Create Chat
+// Completion": it takes a prompt, and no list of messages.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3030,13 +3030,13 @@ func (c *Client) CreateCompletionWithBody(ctx context.Context, params *CreateCom
 // the backend that the gateway is configured with; it needs a user's bearer token in the
 // Authorization header.
 //
-// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-// messages.
-//
 // With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 // that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 // JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 // no [DONE], follows it.
+//
+// This is not the chat API, although one of its references has the title "Create Chat
+// Completion": it takes a prompt, and no list of messages.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3319,13 +3319,13 @@ type ClientWithResponsesInterface interface {
 	// the backend that the gateway is configured with; it needs a user's bearer token in the
 	// Authorization header.
 	//
-	// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-	// messages.
-	//
 	// With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 	// that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 	// JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 	// no [DONE], follows it.
+	//
+	// This is not the chat API, although one of its references has the title "Create Chat
+	// Completion": it takes a prompt, and no list of messages.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3339,13 +3339,13 @@ type ClientWithResponsesInterface interface {
 	// the backend that the gateway is configured with; it needs a user's bearer token in the
 	// Authorization header.
 	//
-	// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-	// messages.
-	//
 	// With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 	// that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 	// JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 	// no [DONE], follows it.
+	//
+	// This is not the chat API, although one of its references has the title "Create Chat
+	// Completion": it takes a prompt, and no list of messages.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4369,13 +4369,13 @@ func (r RetrieveModelResponse) ContentType() string {
 // the backend that the gateway is configured with; it needs a user's bearer token in the
 // Authorization header.
 //
-// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-// messages.
-//
 // With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 // that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 // JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 // no [DONE], follows it.
+//
+// This is not the chat API, although one of its references has the title "Create Chat
+// Completion": it takes a prompt, and no list of messages.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4395,13 +4395,13 @@ func (c *ClientWithResponses) CreateCompletionWithBodyWithResponse(ctx context.C
 // the backend that the gateway is configured with; it needs a user's bearer token in the
 // Authorization header.
 //
-// Some callers know this page as "Create Chat Completion". It takes a prompt, not a list of
-// messages.
-//
 // With `stream` set to true the answer is `text/event-stream`: every event is one `data:` line
 // that holds the JSON of a CompletionChunk, and the last is `data: [DONE]`. An event whose
 // JSON has the one key `error` (an Error) reports that the generation broke off; nothing, and
 // no [DONE], follows it.
+//
+// This is not the chat API, although one of its references has the title "Create Chat
+// Completion": it takes a prompt, and no list of messages.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -36,12 +36,12 @@ import specgate.client.model.Violation;
 /**
  * The client that openapi-generator makes of openapi.yaml, against a running specgate.
  *
- * <p>SPECGATE_URL (without /v1) and SPECGATE_API_KEY say which; MODEL is specgate-1 where it is not set. Exits
+ * <p>SPECGATE_URL (without /v1) and TOKEN say which; MODEL is specgate-1 where it is not set. Exits
  * with 1 where a scenario fails.
  */
 public final class Scenario {
   private static final String URL = env("SPECGATE_URL", "http://127.0.0.1:8420");
-  private static final String TOKEN = env("SPECGATE_API_KEY", "");
+  private static final String TOKEN = env("TOKEN", "");
   private static final String MODEL = env("MODEL", "specgate-1");
   private static final String PROMPT = "The capital of France is";
 
