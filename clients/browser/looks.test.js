@@ -43,6 +43,14 @@ test('light and dark, wide and narrow', async () => {
   await it.close();
 });
 
+test('the reference, at the completion', async () => {
+  const it = await openPage(context(), (await gateway()).origin, '/docs#createCompletion');
+  await it.page.waitForSelector('body[data-ready]');
+  assert.ok(await it.page.getByText('POST /v1/completions').first().isVisible());
+  await picture(it, 'docs-light');
+  await it.page.close();
+});
+
 test('before anything was typed', async () => {
   const it = await open([], { as: '' });
   await it.accessible('empty');
