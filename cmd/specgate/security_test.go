@@ -132,7 +132,7 @@ func TestHostileTexts(t *testing.T) {
 			a.run("projects", "create", "--name", text, "--org", text)
 			key := a.make("keys", "create", "--name", text, "--description", text, "--model", text, "--org", text, "--project", text)
 			shown := a.run("keys", "show", text)
-			if n := strings.Count(shown, text); n != 3 || !strings.Contains(shown, key.ID) {
+			if n := strings.Count(shown, text); n != 6 || !strings.Contains(shown, key.ID) {
 				t.Errorf("%s: shown as\n%s", name, shown)
 			}
 			a.run("keys", "revoke", text)
