@@ -56,11 +56,11 @@ if says == '' then
   end
 end
 if mark then call('DEL', mark) end
-day, month = unpack('<dd', says)
+day, month = unpack(SAID, says)
 if more > 0 then look() end
 for i = 1, (#ARGV - 5) / 3 do
   local place, minute, quota = ARGV[3 + 3 * i] == '1', ARGV[4 + 3 * i] == '1' and more ~= 0, ARGV[5 + 3 * i] == '1'
   if place then call('ZREM', KEYS[2 * i], lease) end
-  if minute or quota then settle(KEYS[2 * i - 1], minute, quota, unpack('<dd', says, 1 + 16 * i)) end
+  if minute or quota then settle(KEYS[2 * i - 1], minute, quota, unpack(SAID, says, 1 + 16 * i)) end
 end
 return 1

@@ -26,19 +26,27 @@ local function month_of(days)
 end
 local month = month_of(day)
 
--- calendar has a scope count the present day and month. A clock that went back takes along what was used.
+-- begin reads a scope, what of it is limited (max), and what was used before it is known here.
+local function begin(key, limits)
+  local h = load(key)
+  h.max_r, h.max_t, h.max_parallel, h.max_d, h.max_m, h.before_d, h.before_m, h.since = unpack(LIMITS, limits)
+  h.quota = h.max_d > 0 or h.max_m > 0
+  return h
+end
+
+-- calendar has a scope count the present day and month. A clock that went back takes along what was used. A scope begins
+-- with its use before, once for the limits since then: what was counted meanwhile is most likely part of that; what is
+-- held by requests that run is not.
 local function calendar(h)
   if h.d < day then h.D, h.dh = 0, 0 end
   if h.m < month then h.M, h.mh = 0, 0 end
   h.d, h.m = day, month
-end
-
--- seed begins a scope with its use before, once for the limits since then. What was counted meanwhile is most likely part
--- of it; what is held by requests that run is not.
-local function seed(h, l)
-  h.D = math.max(h.D - h.dh, l.day_before) + h.dh
-  h.M = math.max(h.M - h.mh, l.month_before) + h.mh
-  h.s, h.seeded = l.since, true
+  if h.s < h.since and h.before_d >= 0 then
+    h.D = math.max(h.D - h.dh, h.before_d) + h.dh
+    h.M = math.max(h.M - h.mh, h.before_m) + h.mh
+    h.s, h.changed = h.since, true
+  end
+  if h.b == 0 and h.quota then h.b = micros end
 end
 
 -- leaves is how long it takes until a step has left the window.
@@ -58,73 +66,68 @@ local function wait(h, over, before, number)
 end
 
 -- count is how many places of a scope are taken. Leases that have run out may be among them while that says nothing.
-local function count(running, h, limit)
+local function count(running, h)
   local places = call('ZCARD', running)
-  if places < limit and not h.moved then return places end
+  if places < h.max_parallel and not h.changed then return places end
   call('ZREMRANGEBYSCORE', running, '-inf', now)
   return call('ZCARD', running)
 end
 
+-- refuses reports whether a scope refuses the request, and how long it takes until it fits into each window.
+local function refuses(h, running)
+  local r_over, t_over, r_wait, t_wait = h.r + 1 - h.max_r, h.t + tokens - h.max_t, 0, 0
+  local refused = tokens > 0 and (h.max_d > 0 and h.D + tokens > h.max_d or h.max_m > 0 and h.M + tokens > h.max_m)
+  if h.max_r > 0 and r_over > 0 then
+    refused, r_wait = true, wait(h, r_over, h.r - h.rn, 1)
+  end
+  if h.max_t > 0 and t_over > 0 then
+    refused, t_wait = refused or tokens > 0, wait(h, t_over, h.t - h.tn, 2)
+  end
+  if h.max_parallel > 0 then
+    h.places = count(running, h)
+    refused = refused or h.places >= h.max_parallel
+  end
+  return refused, r_wait, t_wait
+end
+
 local scopes = {}
 for i = 1, #ARGV - 4 do
-  local h = load(KEYS[2 * i - 1])
-  local requests, tokens_, parallel, day_tokens, month_tokens, day_before, month_before, since = unpack(LIMITS, ARGV[4 + i])
-  h.l = {
-    requests = requests, tokens = tokens_, parallel = parallel, day = day_tokens, month = month_tokens,
-    day_before = day_before, month_before = month_before, since = since,
-  }
-  if h.s < since and day_before == -1 then return {2, now} end
+  local h = begin(KEYS[2 * i - 1], ARGV[4 + i])
+  if h.s < h.since and h.before_d == -1 then return {2, now} end
   scopes[i] = h
 end
 
-local reply, refused, last = {1, now, day, month}, false, 4
+local says, reply, refused, n = {pack(SAID, day, month)}, {1, now, day, month}, false, 4
 for i, h in ipairs(scopes) do
-  local l, places, r_wait, t_wait = h.l, 0, 0, 0
   advance(h)
   calendar(h)
-  if h.s < l.since and l.day_before ~= -2 then seed(h, l) end
-  h.quota = l.day > 0 or l.month > 0
-  if h.b == 0 and (h.quota or h.seeded) then h.b = micros end
-  if l.requests > 0 and h.r + 1 > l.requests then
-    refused, r_wait = true, wait(h, h.r + 1 - l.requests, h.r - h.rn, 1)
-  end
-  if l.tokens > 0 and h.t + tokens > l.tokens then
-    refused, t_wait = refused or tokens > 0, wait(h, h.t + tokens - l.tokens, h.t - h.tn, 2)
-  end
-  if l.parallel > 0 then
-    h.places = count(KEYS[2 * i], h, l.parallel)
-    places = h.places
-    refused = refused or places >= l.parallel
-  end
-  if tokens > 0 and (l.day > 0 and h.D + tokens > l.day or l.month > 0 and h.M + tokens > l.month) then refused = true end
-  reply[last + 1], reply[last + 2], reply[last + 3], reply[last + 4] = h.n, h.r, r_wait, h.r > 0 and leaves(h.ru) or 0
-  reply[last + 5], reply[last + 6], reply[last + 7] = h.t, t_wait, h.t > 0 and leaves(h.tu) or 0
-  reply[last + 8], reply[last + 9], reply[last + 10], reply[last + 11] = places, h.D, h.M, h.b
-  last = last + 11
+  local refuses_it, r_wait, t_wait = refuses(h, KEYS[2 * i])
+  refused = refused or refuses_it
+  says[i + 1] = pack(SAID, h.n, h.b)
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = h.n, h.r, r_wait, h.r > 0 and leaves(h.ru) or 0
+  reply[n + 5], reply[n + 6], reply[n + 7] = h.t, t_wait, h.t > 0 and leaves(h.tu) or 0
+  reply[n + 8], reply[n + 9], reply[n + 10], reply[n + 11] = h.places or 0, h.D, h.M, h.b
+  n = n + 11
 end
 
--- place takes a place. A key that is gone with its last lease has no time to live when it is back.
-local function place_of(running, h)
-  call('ZADD', running, string.format('%.0f', now + holds), lease)
-  if h.places == 0 or h.moved then call('PEXPIRE', running, holds + STEPS * STEP) end
-end
-
+-- take takes from a scope. The set of leases is gone with the last of them; one that begins anew has no time to live.
 local function take(h, running)
-  local l = h.l
-  if l.requests > 0 then h.r, h.rn, h.ru = h.r + 1, h.rn + 1, h.n end
-  if l.tokens > 0 and tokens > 0 then h.t, h.tn, h.tu = h.t + tokens, h.tn + tokens, h.n end
-  if l.parallel > 0 then place_of(running, h) end
-  if h.quota then
-    h.D, h.dh, h.M, h.mh = h.D + tokens, h.dh + tokens, h.M + tokens, h.mh + tokens
+  if h.max_r > 0 then h.r, h.rn, h.ru = h.r + 1, h.rn + 1, h.n end
+  if h.max_t > 0 and tokens > 0 then h.t, h.tn, h.tu = h.t + tokens, h.tn + tokens, h.n end
+  if h.quota then h.D, h.dh, h.M, h.mh = h.D + tokens, h.dh + tokens, h.M + tokens, h.mh + tokens end
+  if h.max_parallel > 0 then
+    call('ZADD', running, string.format('%.0f', now + holds), lease)
+    if h.places == 0 or h.changed then call('PEXPIRE', running, holds + STEPS * STEP) end
   end
 end
 
-local says = {pack('<dd', day, month)}
 for i, h in ipairs(scopes) do
   if not refused then take(h, KEYS[2 * i]) end
-  if not refused or h.moved or h.seeded then save(h) end
-  says[i + 1] = pack('<dd', h.n, h.b)
+  if not refused or h.changed then save(h) end
 end
-if mark and not refused then call('SET', mark, table.concat(says), 'PX', MARKED) end
-if refused then reply[1] = 0 end
+if refused then
+  reply[1] = 0
+elseif mark then
+  call('SET', mark, table.concat(says), 'PX', MARKED)
+end
 return reply

@@ -109,11 +109,11 @@ local function advance(h)
     end
     h.rn, h.tn = 0, 0
   end
-  h.n, h.moved = present, true
+  h.n, h.changed = present, true
 end
 
 -- Where a request takes from a quota, whose mark says so until it is settled, the keys are one more than two a scope.
 -- A mark is the numbers of the day and the month in which was taken, and of each scope those of the step and the life of
 -- its count; nothing, where the request was given up before it was seen here.
 local mark = #KEYS % 2 == 1 and KEYS[#KEYS]
-local MARKED = '600000'
+local MARKED, SAID = '600000', '<dd'
