@@ -63,7 +63,7 @@ func NewRedis(client redis.UniversalClient, seed Seed) *Redis {
 		instance:     rand.Text(),
 		leases:       leases{held: map[string]map[string]struct{}{}},
 		stop:         stop,
-		keyPrefix:    "specgate:limits:2:",
+		keyPrefix:    "specgate:limits:2:", // the number is of the layout that window.lua has: versions of two share no key
 		leaseInMilli: strconv.FormatInt(lease.Milliseconds(), 10),
 	}
 	r.running.Go(func() { r.every(ctx, lease/3, r.renewAll) })

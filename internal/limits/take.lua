@@ -1,5 +1,5 @@
 -- Takes one request and some tokens from all scopes, or nothing from any; as Memory does.
--- KEYS: of each scope a string (what it has used), and a sorted set (leases); then the mark, if there is one.
+-- KEYS: of each scope a string (window, day, month), and a sorted set (leases); then the mark, if there is one.
 -- ARGV: the time in ms, '' for the server's; tokens; the id of a lease, and how long it holds in ms; then
 --   of each scope numbers, as LIMITS has them: its limits of requests, tokens, parallel, tokens of a day and of a month;
 --   0 is none; and its use of the day and the month before it is known here: -1 where that can be asked for, -2 where

@@ -4,7 +4,7 @@
 local call, pack, unpack, floor = redis.call, struct.pack, struct.unpack, math.floor
 local STEP, STEPS = 500, 121
 local HEAD, HEAD_SIZE, HEAD_END = '<dddddddddddddddd', 128, '127'
-local SLOT, SLOT_SIZE = '<I3d', 11 -- requests and tokens
+local SLOT, SLOT_SIZE = '<I3d', 11 -- requests, of which Redis cannot be asked for so many in a minute; and tokens
 
 -- For how long a scope is kept, in ms: for its windows, though the clock be put back by one; for its day and month. So
 -- that this need not be said to Redis each time, it is kept for SPARE longer.
