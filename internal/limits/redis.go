@@ -63,7 +63,7 @@ func NewRedis(client redis.UniversalClient, seed Seed) *Redis {
 		instance:     rand.Text(),
 		leases:       leases{held: map[string]map[string]struct{}{}},
 		stop:         stop,
-		keyPrefix:    "specgate:limits:",
+		keyPrefix:    "specgate:limits:2:", // the number is of the layout that window.lua has: versions of two share no key
 		leaseInMilli: strconv.FormatInt(lease.Milliseconds(), 10),
 	}
 	r.running.Go(func() { r.every(ctx, lease/3, r.renewAll) })
@@ -129,13 +129,13 @@ func (r *Redis) before(ctx context.Context, at time.Time) func(Scope) used {
 
 // ask runs take.lua, with what each scope has used before.
 func (r *Redis) ask(ctx context.Context, t *taken, before func(Scope) used) ([]int64, error) {
-	args := append(make([]any, 0, 4+8*len(t.scopes)), r.now(), t.tokens, t.lease, r.leaseInMilli)
+	args := append(make([]any, 0, 4+len(t.scopes)), r.now(), t.tokens, t.lease, r.leaseInMilli)
 	for _, s := range t.scopes {
 		u := used{unknown, unknown}
 		if s.ofQuota() {
 			u = before(s)
 		}
-		args = append(args, max(0, s.Requests), max(0, s.Tokens), max(0, s.Parallel), max(0, s.DayTokens), max(0, s.MonthTokens), u.day, u.month, s.Since)
+		args = append(args, packed(nil, max(0, s.Requests), max(0, s.Tokens), max(0, s.Parallel), max(0, s.DayTokens), max(0, s.MonthTokens), u.day, u.month, s.Since))
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -66,8 +66,9 @@ func TestSeedWhileRequestsRun(t *testing.T) {
 				exact.Settle(b.Context(), 50_000)
 				b.left(million/2-50_030, s)
 				known.learn(used{million/2 + 50_030, million/2 + 50_030})
-				s.Since++
-				b.left(million/2-50_030, s)
+				later := s
+				later.Since++
+				b.left(million/2-50_030, later)
 			})
 		})
 	}

@@ -55,9 +55,10 @@ func eachSeeded(t *testing.T, test func(b *bench, known *book, again func() *ben
 		t.Parallel()
 		known := &book{known: map[string]used{}}
 		b := redisBench(t)
-		b.Limiter.(*Redis).seeds.seed = known
+		r := b.Limiter.(*Redis)
+		r.seeds.seed = known
 		test(b, known, func() *bench {
-			if err := b.Limiter.(*Redis).client.Del(t.Context(), fmt.Sprintf("specgate:limits:{%[1]s}:%[1]s", b.id("key"))).Err(); err != nil {
+			if err := r.client.Del(t.Context(), fmt.Sprintf("%[1]s{%[2]s}:%[2]s", r.keyPrefix, b.id("key"))).Err(); err != nil {
 				t.Fatal(err)
 			}
 			return b

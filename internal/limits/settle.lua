@@ -2,60 +2,65 @@
 -- that were taken, or gives back the rest; as Memory does. Only where it took anything is anything corrected.
 -- KEYS: as for take. ARGV: the time in ms, '' for the server's; the tokens that were taken, and those that were used;
 --   the id of the lease; what the mark says, '' where nobody knows whether this was done before: then the mark tells;
---   then of each scope 1 where it took tokens of a minute, and 1 where of a day or a month.
+--   then of each scope 1 where it took a place, 1 where tokens of a minute, and 1 where of a day or a month.
 local tokens, actual, lease, says = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local more = actual - tokens
+local day, month
 
--- correct adds to a day or a month, if it is still the one in which was taken, or a clock that went back has taken
--- that to an earlier one. A count that has begun anew holds nothing of what was taken, nor does the use that it began
--- with: to that all is added.
-local function correct(key, period, used, taken, life)
-  local held = period .. 'h'
-  local v = redis.call('HMGET', key, period, used, held, 'b')
-  if not v[1] or tonumber(v[1]) > taken then return end
-  if tonumber(v[4]) ~= life then
-    redis.call('HSET', key, used, tonumber(v[2]) + actual)
+-- give_back gives what was not used back to the step in which it was taken, if that counts still.
+local function give_back(h, taken)
+  if taken == h.n then
+    local n = math.min(-more, h.tn)
+    h.t, h.tn = h.t - n, h.tn - n
     return
   end
-  redis.call('HSET', key, used, math.max(0, tonumber(v[2]) + more), held, math.max(0, tonumber(v[3]) - tokens))
+  if taken > h.n or h.n - taken >= STEPS or h.t == h.tn then return end
+  local at = place(taken % STEPS)
+  local r, t = unpack(SLOT, call('GETRANGE', h.key, at, at + SLOT_SIZE - 1))
+  local n = math.min(-more, t)
+  h.t = h.t - n
+  call('SETRANGE', h.key, at, pack(SLOT, r, t - n))
 end
 
-local function give_back(key, taken)
-  local slot = 't' .. (taken % STEPS)
-  local v = redis.call('HMGET', key, 'n', slot)
-  local newest, holds = tonumber(v[1]), tonumber(v[2])
-  if not newest or not holds or taken > newest or newest - taken >= STEPS then return end -- it counts no more
-  local n = math.min(-more, holds)
-  redis.call('HINCRBY', key, slot, -n)
-  redis.call('HINCRBY', key, 't', -n)
+-- corrected is what was used of a day or a month, and what of it is held. A count that has begun anew holds nothing of
+-- what was taken, nor does the use that it began with: to that all is added.
+local function corrected(h, used, held, life)
+  if h.b ~= life then return used + actual, held end
+  return math.max(0, used + more), math.max(0, held - tokens)
 end
 
-local function settle(i, day, month, step, life)
-  local key, minute, quota = KEYS[2 * i - 1], ARGV[4 + 2 * i] == '1', ARGV[5 + 2 * i] == '1'
+-- correct corrects those in which was taken, or to which a clock that went back has taken that.
+local function correct(h, life)
+  if h.d > 0 and h.d <= day then h.D, h.dh = corrected(h, h.D, h.dh, life) end
+  if h.m > 0 and h.m <= month then h.M, h.mh = corrected(h, h.M, h.mh, life) end
+end
+
+local function settle(key, minute, quota, step, life)
+  local h = load(key)
   if minute and more > 0 then
-    add(key, 't', advance(key), more)
-    keep(key, 2 * STEPS * STEP)
-  elseif minute and more < 0 then
-    give_back(key, step)
+    advance(h)
+    h.t, h.tn, h.tu = h.t + more, h.tn + more, h.n
+  elseif minute then
+    give_back(h, step)
   end
-  if quota then
-    correct(key, 'd', 'D', day, life)
-    correct(key, 'm', 'M', month, life)
-  end
+  if quota then correct(h, life) end
+  if h.n == 0 then return end -- it was lost, and has not begun anew
+  if more > 0 then save(h) else call('SETRANGE', key, '0', head(h)) end
 end
 
 if says == '' then
-  says = redis.call('GET', mark) or ''
+  says = call('GET', mark) or ''
   if says == '' then
-    redis.call('SET', mark, '', 'PX', MARKED) -- should it still be under way, it will take nothing
+    call('SET', mark, '', 'PX', MARKED) -- should it still be under way, it will take nothing
     return 0
   end
 end
-if mark then redis.call('DEL', mark) end
-local taken = {}
-for n in string.gmatch(says, '%d+') do taken[#taken + 1] = tonumber(n) end
-for i = 1, (#ARGV - 5) / 2 do
-  redis.call('ZREM', KEYS[2 * i], lease)
-  settle(i, taken[1], taken[2], taken[1 + 2 * i], taken[2 + 2 * i])
+if mark then call('DEL', mark) end
+day, month = unpack(SAID, says)
+if more > 0 then look() end
+for i = 1, (#ARGV - 5) / 3 do
+  local place, minute, quota = ARGV[3 + 3 * i] == '1', ARGV[4 + 3 * i] == '1' and more ~= 0, ARGV[5 + 3 * i] == '1'
+  if place then call('ZREM', KEYS[2 * i], lease) end
+  if minute or quota then settle(KEYS[2 * i - 1], minute, quota, unpack(SAID, says, 1 + 16 * i)) end
 end
 return 1

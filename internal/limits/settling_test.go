@@ -112,3 +112,64 @@ func TestMoreAfterALongWhile(t *testing.T) {
 		b.must(b.take(1000, s), "")
 	})
 }
+
+// A step that has left the window is given nothing back, though another has its place by now.
+func TestSettlingAfterTheWindow(t *testing.T) {
+	t.Parallel()
+	for name, back := range map[string]time.Duration{"clock goes on": 0, "clock is put back": span + step} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachLimiter(t, func(b *bench) {
+				s := only(Limits{Tokens: 1000})
+				g := b.must(b.take(100, s), "")
+				b.sleep(span / 2)
+				b.must(b.take(10, s), "")
+				b.sleep(span/2 + step)
+				b.must(b.take(200, s), "")
+				if back > 0 {
+					b.sleep(step)
+				}
+				b.left(790, s)
+				b.set(-back)
+				b.left(790, s)
+				g.Settle(b.Context(), 0)
+				b.left(790, s)
+			})
+		})
+	}
+}
+
+// A window that Redis has lost gives back no more than it holds.
+func TestSettlingAWindowThatIsLost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		later time.Duration
+		left  int64
+	}{"same step": {0, 1000}, "another step": {step, 980}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := redisBench(t)
+			s := only(Limits{Tokens: 1000})
+			g := b.must(b.take(100, s), "")
+			b.expire()
+			b.must(b.take(10, s), "")
+			b.sleep(c.later)
+			b.must(b.take(20, s), "")
+			g.Settle(b.Context(), 0)
+			b.left(c.left, s)
+		})
+	}
+}
+
+// What is settled once Redis has lost it leaves nothing behind.
+func TestSettlingWhatIsLost(t *testing.T) {
+	t.Parallel()
+	b := redisBench(t)
+	r := b.Limiter.(*Redis)
+	g := b.must(b.take(100, only(Limits{Tokens: 1000, DayTokens: 1000})), "")
+	b.expire()
+	g.Settle(b.Context(), 10)
+	if keys := r.client.Keys(b.Context(), r.keyPrefix+"{"+b.id("key")+"}*").Val(); len(keys) > 0 {
+		t.Errorf("%q are left", keys)
+	}
+}
