@@ -16,7 +16,7 @@ import (
 
 // newLimiter holds callers to their limits, and counts what they use in memory or in Redis. free ends it.
 func newLimiter(cfg config.Config, kept *store.Store, metrics *instruments, logger *slog.Logger) (l limits.Limiter, free func(), err error) {
-	client, err := newRedis(cfg.Limits.Redis()) // before all that can be registered once alone: who fails may come again
+	client, err := newRedis(cfg.Limits.Redis())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -203,20 +203,6 @@ func TestReloadDoesNotLogPaths(t *testing.T) {
 	}
 }
 
-// Limits that cannot be counted are refused for the same reason each time.
-func TestReloadRefusesLimitsAgain(t *testing.T) {
-	t.Parallel()
-	const settings = "reload: {watch: false}\nstore: 'sqlite://$dir/specgate.db'\nusage: {records: always}\nlimits: {backend: 'redis://127.0.0.1:9/none'}\n"
-	g := startChanging(t, settings+"auth: {tokens: [{name: a, token: sg-a}]}\n")
-	g.set(settings + "auth: {tokens: [{name: a, token: sg-a, limits: {requests: 1}}]}\n")
-	for range 2 {
-		g.reload("refused")
-	}
-	if log := g.log.String(); strings.Count(log, "cannot be read as the address of a Redis") != 2 || strings.Contains(log, "register") {
-		t.Error("it was refused for another reason")
-	}
-}
-
 // Files change in many ways, and nobody has to say so.
 func TestReloadSeesFilesChange(t *testing.T) {
 	t.Parallel()
