@@ -16,6 +16,7 @@ SOAKTIME      ?= 10m
 OVERLOAD      ?= 5m
 KILLS         ?= 20
 DOCS          ?= go,npm,pip
+CHARTS        ?= ghcr.io/specgate/charts
 
 # The packages with tests that take PostgreSQL or Redis.
 STORE_TESTS = $(sort $(dir $(shell grep -rlE 'SPECGATE_TEST_(POSTGRES|REDIS)' --include=*_test.go ./cmd ./internal)))
@@ -199,6 +200,14 @@ lint-chart: $(BIN)/helm-$(HELM) ## Lint the Helm chart
 
 golden: build $(BIN)/helm-$(HELM) ## Write what the Helm chart makes into deploy/helm/testdata
 	cd deploy/check && HELM=$(abspath $(BIN)/helm-$(HELM)) $(GO) test -count=1 -run 'TestChart$$' -update ./...
+
+.PHONY: chart push-chart
+chart: $(BIN)/helm-$(HELM) ## Package the Helm chart into dist, as that of VERSION
+	$< package deploy/helm/specgate --version $(VERSION:v%=%) --app-version $(VERSION:v%=%) --destination dist
+
+push-chart: $(BIN)/helm-$(HELM) chart
+	@printf %s "$$GH_TOKEN" | $< registry login $(firstword $(subst /, ,$(CHARTS))) --username "$$GITHUB_ACTOR" --password-stdin
+	$< push dist/specgate-$(VERSION:v%=%).tgz oci://$(CHARTS)
 
 $(BIN)/helm-$(HELM):
 	GOBIN=$(abspath $(BIN)) $(GO) install helm.sh/helm/v4/cmd/helm@$(HELM)
