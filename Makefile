@@ -4,19 +4,26 @@ GO            ?= go
 BIN           := bin
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
-GOLANGCI_LINT := v2.15.0
-OASDIFF       := v1.35.0
-REDOCLY       := 2.77.0
-SQLC          := v1.31.1
-HELM          := v4.3.1
-GORELEASER    := v2.16.0
-GOVULNCHECK   := v1.9.0
 FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
 OVERLOAD      ?= 5m
 KILLS         ?= 20
 DOCS          ?= go,npm,pip
 CHARTS        ?= ghcr.io/specgate/charts
+
+# Tools in Go. The comments are for what keeps them up to date (renovate.json).
+# renovate: depName=github.com/golangci/golangci-lint/v2
+GOLANGCI_LINT := v2.15.0
+# renovate: depName=github.com/oasdiff/oasdiff
+OASDIFF := v1.35.0
+# renovate: depName=github.com/sqlc-dev/sqlc
+SQLC := v1.31.1
+# renovate: depName=helm.sh/helm/v4
+HELM := v4.3.1
+# renovate: depName=github.com/goreleaser/goreleaser/v2
+GORELEASER := v2.16.0
+# renovate: depName=golang.org/x/vuln
+GOVULNCHECK := v1.9.0
 
 # The packages with tests that take PostgreSQL or Redis.
 STORE_TESTS = $(sort $(dir $(shell grep -rlE 'SPECGATE_TEST_(POSTGRES|REDIS)' --include=*_test.go ./cmd ./internal)))
@@ -26,9 +33,6 @@ SINGLE = $(addprefix github.com/specgate/specgate/internal/,conformance overlay)
 
 # What internal/store/sqlgen is made from.
 STORE_SOURCES = internal/store/sqlc.yaml $(sort $(wildcard internal/store/queries/*.sql internal/store/migrations/postgres/*.sql))
-
-export REDOCLY_TELEMETRY = off
-export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
 
 .DEFAULT_GOAL := help
 .PHONY: help generate generate-store test-stores test-kill build run test check drift lint lint-spec breaking race fuzz soak bench bench-e2e cover size clients test-clients test-sdks test-llamacpp test-vllm test-ollama test-backends scorecards
@@ -78,7 +82,7 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT):
 	mv $(BIN)/golangci-lint $@
 
 lint-spec: ## Lint openapi.yaml (needs npm)
-	npx --yes @redocly/cli@$(REDOCLY) lint --config .redocly.yaml --format stylish openapi.yaml
+	.ci/lint-spec openapi.yaml
 
 breaking: $(BIN)/oasdiff-$(OASDIFF) ## Find what of openapi.yaml would break clients of the last release
 	OASDIFF=$(abspath $<) .ci/breaking trial
