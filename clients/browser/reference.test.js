@@ -73,3 +73,21 @@ test('an overlay is in it, and a link leads to its place', async () => {
   assert.match(await section.locator('dt', { hasText: /^logprobs\b/ }).locator('+ dd').innerText(), /0 to 20/);
   await done(it);
 });
+
+test('an address that names nothing, or is no text, shows the reference', async () => {
+  for (const place of ['#nothing', '#%', '#%E0%A4']) {
+    const it = await read(place);
+    assert.ok(await it.page.locator('#CompletionRequest').count(), place);
+    await done(it);
+  }
+});
+
+test('what goes wrong is said, however late', async () => {
+  const { origin } = await gateway();
+  const it = await openPage(context(), origin, '/playground/icon.svg');
+  await it.page.addInitScript(() => { Element.prototype.scrollIntoView = () => { throw new Error('no way there'); }; });
+  await it.page.goto(`${origin}/docs#CompletionRequest`);
+  await it.page.getByText('no way there').waitFor();
+  assert.equal(await it.page.getByRole('status').innerText(), 'The contract cannot be read: no way there');
+  await done(it);
+});

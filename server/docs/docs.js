@@ -27,8 +27,17 @@ async function start() {
     ...chapters.flatMap(([tag, list]) => group(tag.name, list.map(({ id, method, path }) => [id, `${method.toUpperCase()} ${path}`]))),
     ...group('Schemas', schemas.map(([name]) => [name, name])),
   );
-  byId(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView(); // which was not there when the page was opened
+  named()?.scrollIntoView(); // which was not there when the page was opened
   document.body.dataset.ready = 'true';
+}
+
+// named is the part that the address names, if there is one. What stands in an address may be no text at all, as `#%`.
+function named() {
+  try {
+    return byId(decodeURIComponent(location.hash.slice(1)));
+  } catch {
+    return null;
+  }
 }
 
 const group = (title, entries) => [el('h2', {}, title), el('ul', {}, ...entries.map(([id, name]) => el('li', {}, el('a', { href: `#${id}` }, name))))];
@@ -40,4 +49,6 @@ function access({ components, info }) {
   return el('div', {}, ...schemes, licence);
 }
 
-start().catch((error) => { byId('status').textContent = `The contract cannot be read: ${error.message}`; });
+start().catch((error) => {
+  byId('reference').replaceChildren(el('p', { id: 'status', role: 'status' }, `The contract cannot be read: ${error.message}`));
+});
