@@ -183,7 +183,9 @@ test-ollama: ## Run in front of a real Ollama and a real llama.cpp at one time (
 .PHONY: test-docs
 test-docs: ## Run the commands of the documentation with what DOCS names (go, npm, pip; llamacpp, ollama, vllm), and list those that need more
 	@for name in llamacpp ollama vllm; do case ,$(DOCS), in *,$$name,*) .ci/$$name setup || exit 1 ;; esac; done
-	SPECGATE_DOCS=$(DOCS) $(GO) test -count=1 -timeout 30m -v -run '^TestDocs' ./cmd/specgate
+	@left=$$(mktemp) && trap 'rm -f "$$left"' EXIT && \
+	  SPECGATE_DOCS=$(DOCS) SPECGATE_DOCS_LEFT=$$left $(GO) test -count=1 -timeout 30m -run '^TestDocs' ./cmd/specgate && \
+	  echo "not run, as DOCS does not name what they need:" && cat "$$left"
 
 test-backends: test-llamacpp test-vllm test-ollama ## Run the tests against all of the real servers
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -77,6 +78,9 @@ func (b *block) remarks(m []string) {
 	}
 }
 
+// installed are the folders of clients whose files come from elsewhere.
+var installed = []string{"node_modules", "venv", "target"}
+
 // pages are the paths of the Markdown files under some folders of the repository, and in it itself.
 func pages(t *testing.T, folders ...string) []string {
 	t.Helper()
@@ -86,7 +90,7 @@ func pages(t *testing.T, folders ...string) []string {
 	}
 	for _, folder := range folders {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry os.DirEntry, err error) error {
-			if err == nil && entry.IsDir() && entry.Name() == "node_modules" {
+			if err == nil && entry.IsDir() && slices.Contains(installed, entry.Name()) {
 				return filepath.SkipDir
 			}
 			if strings.HasSuffix(path, ".md") {

@@ -36,7 +36,8 @@ type step struct {
 }
 
 // prelude is what a page's shell begins with. `specgate serve` in the foreground is another terminal: it goes
-// on in the background, and the one before it ends. Of make, the targets have to exist, and `run` is run.
+// on in the background, and the one before it ends. pkill reaches that one alone, whose settings have to be taken.
+// Of make, the targets have to exist, and `run` is run.
 const prelude = `
 set -eo pipefail
 specgate() {
@@ -51,6 +52,15 @@ specgate() {
   done
   SHOWN=$(sed -n 's/.*Bearer \(sg-[^"]*\)".*/\1/p' "$NOTES/told")
 }
+pkill() {
+  [ "$*" = "-HUP -f specgate serve" ] || { echo "pkill $*: it is not known here what that reaches"; return 1; }
+  kill -HUP "$terminal"
+  until grep -q 'settings re' "$NOTES/log"; do
+    kill -0 "$terminal" || { cat "$NOTES/log"; return 1; }
+    sleep 0.02
+  done
+  grep -q 'settings read.*result.*taken' "$NOTES/log"
+}
 make() {
   local target
   for target; do
@@ -63,7 +73,13 @@ make() {
 
 func newSession(t *testing.T, page string) *session {
 	t.Helper()
-	s := &session{t: t, page: page, dir: t.TempDir(), notes: t.TempDir()}
+	s := &session{t: t, page: page, dir: filepath.Join(t.TempDir(), "page"), notes: t.TempDir()}
+	if strings.HasPrefix(page, "clients/") {
+		s.dir = filepath.Join(s.dir, filepath.Dir(page))
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s.ports = strings.NewReplacer(append(backendOf(t, page),
 		":8420", ":"+freePort(t), ":8421", ":"+freePort(t), "sg-…", "${SHOWN}", "sk-…", "sk-docs")...)
 	s.shell.WriteString(prelude)
@@ -140,6 +156,9 @@ func (s *session) end() {
 		return
 	}
 	s.write(filepath.Join(s.notes, "page.sh"), s.shell.String())
+	if strings.HasPrefix(s.page, "clients/") {
+		s.stands()
+	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", filepath.Join(s.notes, "page.sh"))
@@ -166,6 +185,28 @@ func (s *session) end() {
 			s.t.Errorf("%s:%d shows\n%s\nbut it printed\n%s", s.page, step.line, step.want, printed)
 		}
 	}
+}
+
+// stands puts a copy of its folder around a page of clients, and openapi.yaml above, where it is in the repository.
+func (s *session) stands() {
+	s.t.Helper()
+	folder := filepath.Join(root, filepath.Dir(s.page))
+	err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains(installed, entry.Name()) {
+			return filepath.SkipDir
+		}
+		if entry.Type().IsRegular() {
+			s.write(filepath.Join(s.dir, strings.TrimPrefix(path, folder)), readPage(s.t, strings.TrimPrefix(path, root)))
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.write(filepath.Join(s.dir, "../../openapi.yaml"), readPage(s.t, "openapi.yaml"))
 }
 
 // surroundings are the environment of a page. What installs something has that of the tests, for registries
