@@ -53,7 +53,7 @@ func pinsOfClients(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?m)^([\w.-]+)==(\S+)$`).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^([\w.-]+)==(\S+)`).FindAllStringSubmatch(string(text), -1) {
 			pins[m[1]] = m[2]
 		}
 	}
