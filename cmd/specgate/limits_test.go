@@ -186,6 +186,43 @@ func TestQuotas(t *testing.T) {
 	})
 }
 
+// The words of a refusal agree with what its headers say is left, and when to come again.
+func TestRefusalsAgreeWithTheirHeaders(t *testing.T) {
+	t.Parallel()
+	eachCounting(t, func(t *testing.T, more string) {
+		t.Helper()
+		for limit, of := range map[string]string{"day_tokens: 20": "20 tokens a day", "month_tokens: 20": "20 tokens a month", "tokens: 20": "20 tokens a minute"} {
+			g := startWith(t, unique(t, limitedTo(limit)+more), fakebackend.JSON(200, withUsage(1, 16)), fakebackend.JSON(200, withUsage(1, 2)))
+			g.complete(plainBody).mustLeave(t, 200, "20 3")
+			got := g.complete(plainBody)
+			got.mustLeave(t, 429, "20 3")
+			got.mustSay(t, "The request may use 17 tokens, with its prompt and max_tokens; 3 are left of the limit of "+of+" of this token. Try again in ", ", or ask for fewer.")
+			g.complete(`{"model":"m","prompt":"x","max_tokens":2}`).mustLeave(t, 200, "20 0")
+			got = g.complete(`{"model":"m","prompt":"x","max_tokens":2}`)
+			got.mustLeave(t, 429, "20 0")
+			got.mustSay(t, "The limit of "+of+" of this token is reached. Try again in ", ".")
+		}
+		g := startWith(t, unique(t, limitedTo("requests: 1")+more), fakebackend.JSON(200, answered))
+		g.complete(plainBody).mustLeave(t, 200, "1 0")
+		g.complete(plainBody).mustSay(t, "The limit of 1 requests a minute of this token is reached. Try again in ", ".")
+		g = startWith(t, unique(t, limitedTo("tokens: 30, day_tokens: 20")+more), fakebackend.JSON(200, withUsage(1, 16)))
+		g.complete(plainBody).mustLeave(t, 200, "20 3")
+		g.complete(plainBody).mustSay(t, "3 are left of the limit of 20 tokens a day of this token. Try again in ", ", or ask for fewer.")
+	})
+}
+
+// mustSay fails the test where the message of a refusal has not the words before and after its time to wait, or that is
+// another than Retry-After.
+func (a answer) mustSay(t *testing.T, before, after string) {
+	t.Helper()
+	message := a.error(t).Message
+	_, rest, ok := strings.Cut(message, before)
+	wait, err := time.ParseDuration(strings.TrimSuffix(rest, after))
+	if !ok || err != nil || !strings.HasSuffix(message, after) || strconv.Itoa(int(wait.Seconds())) != a.header.Get("Retry-After") {
+		t.Errorf("Retry-After %s, and: %s", a.header.Get("Retry-After"), message)
+	}
+}
+
 // One more than may run is refused, and passes once one is over, however it ended. One who left has used what
 // was generated for him.
 func TestParallelRequests(t *testing.T) {

@@ -105,7 +105,7 @@ func (m *Meter) take(ctx context.Context, call *completion.Call, scopes []limits
 	}
 	if r := grant.Refused; r != nil {
 		m.options.Refused(r.Of(), r.Kind.String())
-		return nil, refusal(*grant.Refused, call.Estimate)
+		return nil, refusal(*grant.Refused, grant.Status.Tokens, call.Estimate)
 	}
 	return grant, nil
 }

@@ -9,21 +9,34 @@ import (
 	"github.com/specgate/specgate/internal/limits"
 )
 
-// refusal tells the caller which limit was reached, and for how long.
-func refusal(r limits.Refusal, estimate int64) *apierror.Error {
+// refusal tells the caller which limit has not enough left, and for how long. left is that of the limit on tokens that
+// is nearest to its end, which may be another.
+func refusal(r limits.Refusal, left limits.Left, estimate int64) *apierror.Error {
 	limit := fmt.Sprintf("the limit of %d %s of this %s", r.Limit, noun(r.Kind), r.Of())
-	reached := upper(limit) + " is reached. Try again in " + r.Wait.Round(time.Second).String() + "."
+	uses := fmt.Sprintf("The request may use %d tokens, with its prompt and max_tokens; ", estimate)
+	again := "Try again in " + rounded(r.Wait).String()
+	reached := upper(limit) + " is reached. " + again + "."
 	switch {
 	case r.Never:
-		message := fmt.Sprintf("The request may use %d tokens, with its prompt and max_tokens; that is more than %s.", estimate, limit)
-		return apierror.LimitTooSmall(message, r.Wait)
-	case r.Kind == limits.DayTokens || r.Kind == limits.MonthTokens:
-		return apierror.QuotaSpent(reached, r.Wait)
+		return apierror.LimitTooSmall(uses+"that is more than "+limit+".", r.Wait)
 	case r.Kind == limits.Parallel:
 		return apierror.LimitReached(upper(limit)+" is reached. Try again when one of them is over.", r.Wait)
-	default:
+	case r.Kind == limits.Requests:
+		return apierror.LimitReached(reached, r.Wait)
+	case left.Limit != r.Limit:
+		reached = uses + "less is left of " + limit + ". " + again + ", or ask for fewer."
+	case left.Remaining > 0:
+		reached = fmt.Sprintf("%s%d are left of %s. %s, or ask for fewer.", uses, left.Remaining, limit, again)
+	}
+	if r.Kind == limits.Tokens {
 		return apierror.LimitReached(reached, r.Wait)
 	}
+	return apierror.QuotaSpent(reached, r.Wait)
+}
+
+// rounded is a time in seconds, as Retry-After has it: who waits for as long as it says is not sent away again.
+func rounded(wait time.Duration) time.Duration {
+	return max(time.Second, (wait + time.Second - 1).Truncate(time.Second))
 }
 
 func upper(sentence string) string { return strings.ToUpper(sentence[:1]) + sentence[1:] }
