@@ -107,6 +107,9 @@ func startIn(t *testing.T, more map[string]string, settings string, replies ...f
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(cfg.Models) == 0 && cfg.Origins["health"] == "" {
+		cfg.Health.Interval = 0 // the replies of a script are for what a test sends
+	}
 	g := &running{t: t, backend: backend, log: newLogbook(), ended: make(chan error, 1)}
 	g.client = &http.Client{
 		Transport:     &http.Transport{DisableCompression: true},

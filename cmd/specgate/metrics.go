@@ -28,7 +28,7 @@ func metricLabels(cfg config.Config) telemetry.Options {
 	for name, b := range cfg.Upstreams {
 		kinds[name] = b.Kind
 	}
-	return telemetry.Options{Version: buildVersion(), Models: routing.NewNames(modelNames(cfg)).Of, Kinds: kinds}
+	return telemetry.Options{Build: thisBuild(), Models: routing.NewNames(modelNames(cfg)).Of, Kinds: kinds}
 }
 
 // modelNames are the ids and patterns that models are called by. Where one upstream gets them all, the settings

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,7 +43,7 @@ func TestOperationsToken(t *testing.T) {
 			t.Errorf("%s: %d", path, got.status)
 		}
 	}
-	if got := g.operate("/readyz", "Authorization: Bearer "+token); !strings.Contains(got.body, `"upstreams":{"default":"ok"}`) {
+	if got := g.operate("/readyz", "Authorization: Bearer "+token); !strings.Contains(got.body, `"upstreams":{"default":"unknown"}`) {
 		t.Errorf("operators are told %s", got.body)
 	}
 	if got := g.send("GET", "/debug/pprof/", "", "Authorization: Bearer "+token); got.status != 404 {
@@ -117,5 +118,55 @@ health: {interval: 20ms}
 	}
 	if got := g.do(g.request(t.Context(), "GET", "/readyz", nil)); got.status != 200 || got.body != `{"status":"ok"}`+"\n" {
 		t.Errorf("callers are told %s", got.body)
+	}
+}
+
+// The one upstream that gets whatever is asked for is asked whether it is well, as others are. What it says is for
+// operators: requests go to it whatever that is. Any answer below 500 is that of a server which is there.
+func TestTheOnlyUpstreamIsProbed(t *testing.T) {
+	t.Parallel()
+	const healthy = `specgate_upstream_healthy{upstream="default"}`
+	var ill atomic.Bool
+	g := startWith(t, "health: {interval: 20ms}\n", func(c *fakebackend.Conn, r *fakebackend.Request) {
+		switch {
+		case r.Method == "POST":
+			fakebackend.JSON(200, answered)(c, r)
+		case ill.Load():
+			fakebackend.JSON(500, "{}")(c, r)
+		default:
+			fakebackend.JSON(401, `{"error":"no key"}`)(c, r)
+		}
+	})
+	g.eventually(healthy, "1")
+	ill.Store(true)
+	g.eventually(healthy, "0")
+	if got := g.operate("/readyz"); got.status != 200 || !strings.Contains(got.body, `"upstreams":{"default":"unhealthy"}`) {
+		t.Errorf("operators are told %d %s", got.status, got.body)
+	}
+	if got := g.complete(plainBody); got.status != 200 {
+		t.Errorf("it is not asked: %d %s", got.status, got.body)
+	}
+	if first := g.backend.Requests()[0]; first.Method+" "+first.Path != "GET /v1/models" {
+		t.Errorf("it was asked for %s %s", first.Method, first.Path)
+	}
+	gone := startIn(t, map[string]string{"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, "health: {interval: 1h}\n")
+	gone.eventually(healthy, "0")
+	if got := gone.operate("/readyz"); !strings.Contains(got.body, `"upstreams":{"default":"unhealthy"}`) {
+		t.Errorf("of one that is not there, operators are told %s", got.body)
+	}
+}
+
+// Where nobody asks an upstream, nothing is said of how it is.
+func TestWhatIsNotKnownIsNotToldAsWell(t *testing.T) {
+	t.Parallel()
+	g := startIn(t, map[string]string{"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, "health: {interval: 0s}\n")
+	if got := g.complete(plainBody); got.status != 502 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if told := g.metrics(); strings.Contains(told, "specgate_upstream_healthy{") {
+		t.Errorf("metrics:\n%s", told)
+	}
+	if got := g.operate("/readyz"); !strings.Contains(got.body, `"upstreams":{"default":"unknown"}`) {
+		t.Errorf("operators are told %s", got.body)
 	}
 }

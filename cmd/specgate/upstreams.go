@@ -29,15 +29,15 @@ type terms struct {
 	maxResponse, maxEvent config.Size
 	breaker               config.Breaker
 	health                config.Health
-	modelled              bool   // whether there are models, and so circuits and probes
+	modelled              bool   // whether there are models, and so circuits
 	answers               string // see schemas
 }
 
 func termsOf(cfg config.Config, name string, s schemas) terms {
-	t := terms{settings: cfg.Upstreams[name], maxResponse: cfg.Upstream.MaxResponse, maxEvent: cfg.Upstream.MaxEvent, answers: s.answers}
+	t := terms{settings: cfg.Upstreams[name], maxResponse: cfg.Upstream.MaxResponse, maxEvent: cfg.Upstream.MaxEvent, health: cfg.Health, answers: s.answers}
 	t.settings.FanoutMax, t.settings.FanoutWidth = 0, 0 // which are for what stands before it
 	if len(cfg.Models) > 0 {
-		t.modelled, t.breaker, t.health = true, cfg.Breaker, cfg.Health
+		t.modelled, t.breaker = true, cfg.Breaker
 	}
 	return t
 }
@@ -98,8 +98,8 @@ func (g *gateway) newUpstream(cfg config.Config, name string, s schemas) (*guard
 	return &guarded{Guard: guard.New(asked, g.guards(cfg, name)), client: client}, nil
 }
 
-// guards is how an upstream is guarded. One that gets every request, whatever happens, is neither given
-// up nor asked whether it is well.
+// guards is how an upstream is guarded. One that gets every request, whatever happens, is not given up; it is asked
+// whether it is well so that operators know.
 func (g *gateway) guards(cfg config.Config, name string) guard.Options {
 	b, metrics, waited := cfg.Upstreams[name], g.metrics, g.tracer.Waits(name)
 	o := guard.Options{
@@ -113,11 +113,11 @@ func (g *gateway) guards(cfg config.Config, name string) guard.Options {
 			waited(ctx, d, err)
 		},
 		Tried:  func(verdict string) { metrics.Tried(name, verdict) },
+		Health: guard.Health(cfg.Health),
 		Logger: g.logger,
 	}
 	if len(cfg.Models) > 0 {
 		o.Breaker = guard.Breaker(cfg.Breaker)
-		o.Health = guard.Health(cfg.Health)
 	}
 	return o
 }

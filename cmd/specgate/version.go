@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/specgate/specgate/internal/telemetry"
 )
 
 // version and commit are set by the linker in releases: -ldflags "-X main.version=1.2.3 -X main.commit=d6acf4c".
@@ -30,8 +32,8 @@ func printVersion(term terminal) error {
 // release is the version alone.
 func release(info *debug.BuildInfo) string { return cmp.Or(version, info.Main.Version, "unknown") }
 
-// buildVersion is one line. What the linker was not told is taken from what Go records of a build.
-func buildVersion() string {
+// thisBuild is which program this is. What the linker was not told is taken from what Go records of a build.
+func thisBuild() telemetry.Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
@@ -40,10 +42,15 @@ func buildVersion() string {
 	for _, s := range info.Settings {
 		recorded[s.Key] = s.Value
 	}
-	commit := cmp.Or(commit, recorded["vcs.revision"], "unknown")
+	b := telemetry.Build{Version: release(info), Commit: cmp.Or(commit, recorded["vcs.revision"], "unknown"), Go: runtime.Version()}
 	if recorded["vcs.modified"] == "true" {
-		commit += ", modified"
+		b.Commit += ", modified"
 	}
-	return fmt.Sprintf("specgate %s (commit %s, %s, %s/%s)",
-		release(info), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return b
+}
+
+// buildVersion is that in one line.
+func buildVersion() string {
+	b := thisBuild()
+	return fmt.Sprintf("specgate %s (commit %s, %s, %s/%s)", b.Version, b.Commit, b.Go, runtime.GOOS, runtime.GOARCH)
 }

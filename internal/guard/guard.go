@@ -55,6 +55,7 @@ type Guard struct {
 	circuit *breaker
 
 	ill      atomic.Bool
+	found    atomic.Bool        // whether a probe is over, and so ill is known
 	entering atomic.Int64       // requests, and parts of them, that have not been let in or refused
 	end      context.CancelFunc // ends the probes
 	probing  sync.WaitGroup
@@ -92,6 +93,14 @@ func (g *Guard) Close() {
 // Name is what the backend is called.
 func (g *Guard) Name() string { return g.options.Name }
 
+// Known reports whether anything tells how the backend is: a probe that is over, or a circuit.
+func (g *Guard) Known() bool {
+	if g.options.Health.Interval > 0 {
+		return g.found.Load() || g.circuit.wait() > 0
+	}
+	return g.circuit.circuit != nil
+}
+
 // Healthy reports whether the backend is well, as far as is known: asked, it answers, and it has not
 // failed too often.
 func (g *Guard) Healthy() bool { return !g.ill.Load() && g.circuit.wait() == 0 }
@@ -105,7 +114,7 @@ func (g *Guard) Full() bool { return g.places.full() }
 // Circuit is 0 where the circuit is closed, 1 where it is half open, 2 where it is open.
 func (g *Guard) Circuit() int { return g.circuit.state() }
 
-// State is what is known of the backend, in a word or two: ok, unhealthy, circuit open, circuit half-open.
+// State is what is known of the backend, in a word or two: ok, unhealthy, circuit open, circuit half-open, unknown.
 func (g *Guard) State() string {
 	switch g.circuit.state() {
 	case int(gobreaker.StateOpen):
@@ -113,7 +122,10 @@ func (g *Guard) State() string {
 	case int(gobreaker.StateHalfOpen):
 		return "circuit half-open"
 	}
-	if g.ill.Load() {
+	switch {
+	case !g.Known():
+		return "unknown"
+	case g.ill.Load():
 		return "unhealthy"
 	}
 	return "ok"

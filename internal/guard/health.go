@@ -15,7 +15,8 @@ type Health struct {
 	Path     string        // below the address of the backend
 }
 
-// patience is how many probes in a row must fail before a backend is ill: one can be lost to anything.
+// patience is how many probes in a row must fail before a backend is ill: one can be lost to anything. The very first is
+// enough, for nothing speaks against it.
 const patience = 2
 
 // probe asks the backend until ctx ends, the first time at once.
@@ -31,7 +32,7 @@ func (g *Guard) probe(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		g.find(ctx, failed >= patience)
+		g.find(ctx, failed >= patience || failed > 0 && !g.found.Load())
 		select {
 		case <-ticks.C:
 		case <-ctx.Done():
@@ -57,7 +58,9 @@ func (g *Guard) question(ctx context.Context) (err error) {
 
 // find notes whether the backend is ill, and logs where that is new.
 func (g *Guard) find(ctx context.Context, ill bool) { //nolint:revive // ill is what was found, and chooses no behaviour
-	if g.ill.Swap(ill) == ill {
+	was := g.ill.Swap(ill)
+	g.found.Store(true)
+	if was == ill {
 		return
 	}
 	state := "healthy"

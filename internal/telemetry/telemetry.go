@@ -10,9 +10,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// Build is which program it is: its version, its commit, and the Go release that it was built with.
+type Build struct{ Version, Commit, Go string }
+
 // Options are what the labels of the instruments may be.
 type Options struct {
-	Version string // of the program
+	Build Build
 	// Models gives the id or the pattern of the settings that a model goes by, empty where there is none.
 	Models func(model string) string
 	Kinds  map[string]string // by upstream, which software it is
@@ -66,7 +69,7 @@ func NewMetrics(registry prometheus.Registerer, o Options) (*Metrics, error) {
 		upstreams:   newUpstreams(),
 		completions: newCompletions(),
 	}
-	all := []prometheus.Collector{m.requests, m.invalid, m.repairs, m.refusals, m.retries, m.unavailable, m.strangers, build(o.Version)}
+	all := []prometheus.Collector{m.requests, m.invalid, m.repairs, m.refusals, m.retries, m.unavailable, m.strangers, build(o.Build)}
 	all = append(append(all, m.upstreams.all()...), m.completions.all()...)
 	for _, c := range all {
 		if err := registry.Register(c); err != nil {
@@ -91,9 +94,9 @@ func histogram(name, help string, buckets []float64, labels ...string) *promethe
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 }
 
-func build(version string) prometheus.Collector {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "specgate_build_info", Help: "1, with the version of the program."}, []string{"version"})
-	g.WithLabelValues(version).Set(1)
+func build(b Build) prometheus.Collector {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "specgate_build_info", Help: "1, with the version, the commit and the Go release of the program."}, []string{"version", "commit", "goversion"})
+	g.WithLabelValues(b.Version, b.Commit, b.Go).Set(1)
 	return g
 }
 

@@ -36,6 +36,7 @@ func (u upstreams) all() []prometheus.Collector {
 
 // Upstream is what a backend's gauges show. It is asked at each scrape.
 type Upstream interface {
+	Known() bool // whether anything tells if it is healthy
 	Healthy() bool
 	Circuit() int // 0 closed, 1 half open, 2 open
 	InFlight() int
@@ -71,12 +72,14 @@ type watched func() map[string]Upstream
 
 var _ prometheus.Collector = watched(nil)
 
+var upstreamHealthy = upstreamDesc("healthy", "Whether the backend is well: 1, or 0 where it does not answer or its circuit is open; nothing where that is not known.")
+
 // upstreamGauges are those of each backend.
 var upstreamGauges = []struct {
 	desc  *prometheus.Desc
 	value func(Upstream) int
 }{
-	{upstreamDesc("healthy", "Whether requests go to the backend: 1, or 0 where it does not answer or its circuit is open."), func(u Upstream) int { return one(u.Healthy()) }},
+	{upstreamHealthy, func(u Upstream) int { return one(u.Healthy()) }},
 	{upstreamDesc("circuit_state", "The backend's circuit: 0 closed, 1 half open, 2 open."), Upstream.Circuit},
 	{upstreamDesc("inflight", "Requests that the backend has at present."), Upstream.InFlight},
 	{upstreamDesc("queued", "Requests that wait for the backend at present."), Upstream.Queued},
@@ -98,6 +101,9 @@ func (w watched) Describe(all chan<- *prometheus.Desc) {
 func (w watched) Collect(all chan<- prometheus.Metric) {
 	for name, u := range w() {
 		for _, g := range upstreamGauges {
+			if g.desc == upstreamHealthy && !u.Known() {
+				continue
+			}
 			all <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64(g.value(u)), name)
 		}
 	}
