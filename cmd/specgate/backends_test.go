@@ -236,6 +236,25 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// Whatever the number of targets that fail before it, the last priority is reached by the first request, unless it is
+// said how often one may be sent.
+func TestEveryPriorityIsReached(t *testing.T) {
+	t.Parallel()
+	for retry, want := range map[string]told{"": {Status: 200, Param: "c 3"}, "retry: {attempts: 2}\n": {Status: 502, Param: " 2"}} {
+		last := fakebackend.New(t, fakebackend.JSON(200, answered))
+		g := startBefore(t, several{"a": nil, "b": nil, "c": last}, quiet+retry+
+			"models: {m: {targets: [{upstream: a}, {upstream: b}, {upstream: c, priority: 2}]}}\n", nil)
+		got := g.complete(plainBody)
+		by := from(got)
+		if got.status != 200 {
+			by = ""
+		}
+		if diff := cmp.Diff(want, told{Status: got.status, Param: by + " " + got.header.Get("X-Specgate-Attempts")}); diff != "" {
+			t.Errorf("%q (-want +got)\n%s", retry, diff)
+		}
+	}
+}
+
 func TestStreamFailover(t *testing.T) {
 	t.Parallel()
 	backends := several{"a": fakebackend.New(t, fakebackend.JSON(503, "{}")), "b": fakebackend.New(t, fakebackend.Events(whole))}

@@ -42,8 +42,8 @@ func (k *checks) operations(c Config) {
 	}
 }
 
-// leastOpsToken is how many characters a token of operators has at least: strangers may try as fast as they can.
-const leastOpsToken = 16
+// leastToken is how many characters a token has at least that cannot be guessed: strangers may try as fast as they can.
+const leastToken = 16
 
 // opsToken refuses a token that could be guessed, or that callers have.
 func (k *checks) opsToken(token string, callers []Token) {
@@ -58,8 +58,8 @@ func (k *checks) opsToken(token string, callers []Token) {
 		k.add(setting, "holds a space or a character beyond ASCII, which no client can send in a header")
 	case callersToo:
 		k.add(setting, "is a caller's token too (auth.tokens): give operators one of their own")
-	case len(token) < leastOpsToken:
-		k.add(setting, "has fewer than %d characters: make one with openssl rand -hex 32", leastOpsToken)
+	case len(token) < leastToken:
+		k.add(setting, "has fewer than %d characters: make one with openssl rand -hex 32", leastToken)
 	}
 }
 

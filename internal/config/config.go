@@ -28,7 +28,7 @@ func Default() Config {
 			OnFailure:     "open",
 		},
 		Stream:  Stream{Keepalive: 15 * time.Second, WriteTimeout: 30 * time.Second},
-		Retry:   Retry{Attempts: 2, Budget: 0.1},
+		Retry:   Retry{Attempts: 0, Budget: 0.1},
 		Breaker: Breaker{Failures: 5, Window: 30 * time.Second, Open: 15 * time.Second},
 		Health:  Health{Interval: 10 * time.Second, Timeout: 5 * time.Second, Path: "/models"},
 		Usage: Usage{
@@ -58,7 +58,7 @@ type Config struct {
 	Models    map[string]Model   `yaml:"models" doc:"Which models there are, and which backends have them (docs/routing.md). A name is a model's id, or a pattern in which an asterisk stands for any characters, slashes too; an id comes before a pattern, and a longer pattern before a shorter one."`
 	Retry     Retry              `yaml:"retry" doc:"When a request that no backend has begun to work on is sent again. For models."`
 	Breaker   Breaker            `yaml:"breaker" doc:"When a backend that fails is left alone for a while. For models."`
-	Health    Health             `yaml:"health" doc:"How backends are asked whether they are well. For models."`
+	Health    Health             `yaml:"health" doc:"How backends are asked whether they are well: for models, and for operators."`
 	Upstream  Upstream           `yaml:"upstream" doc:"What holds for every backend."`
 	Limits    Limits             `yaml:"limits" doc:"What a caller may ask of the gateway."`
 	Usage     Usage              `yaml:"usage" doc:"What is recorded of requests (docs/usage.md)."`

@@ -153,11 +153,11 @@ func (l *loader) scalar(node *yaml.Node, path string, f form, v reflect.Value) {
 	case !strings.HasPrefix(node.Tag, "!!"):
 		l.report(l.at(node), path, "has the tag "+node.Tag+", which means nothing here: remove it")
 	default:
-		text, problems := expand(node.Value, func(name string) string { return l.variable(name, path) })
+		text, problems, all := expand(node.Value, func(name string) (string, bool) { return l.variable(name, path) })
 		for _, message := range problems {
 			l.report(l.at(node), path, message)
 		}
-		if problems == nil {
+		if all {
 			l.set(l.at(node), path, f, v, text)
 		}
 	}

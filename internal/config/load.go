@@ -2,9 +2,7 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -62,11 +60,13 @@ func (l *loader) report(origin, setting, message string) {
 	}
 }
 
-// variable is what the file refers to by ${NAME} in a setting.
-func (l *loader) variable(name, setting string) string {
+// variable is what the file refers to by ${NAME} in a setting. It is not known where it comes from a file that cannot
+// be used, which is reported.
+func (l *loader) variable(name, setting string) (value string, known bool) {
 	l.used[name] = true
-	_, value := l.secret(name, setting)
-	return value
+	before := len(l.problems)
+	_, value = l.secret(name, setting)
+	return value, len(l.problems) == before
 }
 
 // set reads text into a scalar.
@@ -146,9 +146,6 @@ func (l *loader) finish() {
 			token.Name = fmt.Sprintf("token-%d", i+1)
 		}
 	}
-	if file := l.config.Faults.File; file != "" {
-		l.notice("completions go wrong on purpose, as %s says (faults.file)", file)
-	}
 	l.config.Origins = l.origins
 	if l.unreadable {
 		return
@@ -161,46 +158,6 @@ func (l *loader) finish() {
 		if !l.knownToFail(p.Setting) {
 			p.Origin = l.origin(p.Setting)
 			l.problems = append(l.problems, p)
-		}
-	}
-}
-
-// idle gives notice of what is set and comes to nothing.
-func (l *loader) idle() {
-	if l.config.TLS.On() && l.config.H2C {
-		l.notice("h2c is set, and has no effect with tls: HTTP/2 is spoken over TLS")
-	}
-	if l.config.Limits.Redis() != "" && !l.config.Limited() {
-		l.notice("limits.backend is set, and has no effect: no caller has limits")
-	}
-	if l.config.Auth.Mode != AuthTokens && len(l.config.Auth.Tokens) > 0 {
-		l.notice("auth.tokens is set, and none of them is accepted: auth.mode is %s", l.config.Auth.Mode)
-	}
-	if len(l.config.Models) == 0 {
-		l.idleWithoutModels()
-		return
-	}
-	used := l.config.Targeted()
-	for _, name := range slices.Sorted(maps.Keys(l.config.Upstreams)) {
-		if !used[name] {
-			l.notice("%s is the target of no model, so it gets no requests", entry("upstreams", name))
-		}
-	}
-}
-
-// idleWithoutModels passes over what is as it would be anyway, as in a file that was printed to begin with.
-func (l *loader) idleWithoutModels() {
-	set, usual := l.config, Default()
-	for _, section := range []struct {
-		name  string
-		usual bool
-	}{
-		{"retry", set.Retry == usual.Retry},
-		{"breaker", set.Breaker == usual.Breaker},
-		{"health", set.Health == usual.Health},
-	} {
-		if l.origins[section.name] != "" && !section.usual {
-			l.notice("%s is set, and has no effect without models: every request goes to the one upstream, once", section.name)
 		}
 	}
 }

@@ -248,9 +248,21 @@ func TestLoadGivesNotice(t *testing.T) {
 		{"an address that the file uses", "upstreams:\n  gpu:\n    base_url: ${OPENAI_BASE_URL}\n", env{"OPENAI_BASE_URL": "http://gpu/v1"}, nil},
 		{"retries without models", backend + "retry: {attempts: 3}\nhealth:\n  interval: 1s\n", nil, []string{
 			"retry is set, and has no effect without models: every request goes to the one upstream, once",
-			"health is set, and has no effect without models: every request goes to the one upstream, once",
 		}},
-		{"what is so anyway", backend + "retry: {attempts: 2}\nbreaker: {failures: 5, window: 30s}\nhealth: {path: /models}\n", nil, nil},
+		{"what is so anyway", backend + "retry: {attempts: 0}\nbreaker: {failures: 5, window: 30s}\nhealth: {path: /models}\n", nil, nil},
+		{"attempts that do not come to the last priority", attempts("2"), nil, []string{
+			"retry.attempts is 2, and a request that all other targets of models.m fail comes to those of its last priority with 3: leave it out, and each upstream is asked",
+		}},
+		{"attempts that do", attempts("3"), nil, nil},
+		{"each upstream once", attempts("0"), nil, nil},
+		{"no retries at all", attempts("1"), nil, nil},
+		{"tokens that can be guessed", backend + "listen: :1\nauth: {tokens: [{token: x}, {token: 0123456789abcdef}, {sha256: " + strings.Repeat("0", 64) + "}]}\n", nil, []string{
+			"FILE:3: auth.tokens[0].token has fewer than 16 characters, and others can reach listen (:1): make one with openssl rand -hex 32",
+		}},
+		{"a token that can be guessed, in the environment", backend + "listen: 0.0.0.0:1\n", env{"SPECGATE_API_KEY": "abc"}, []string{
+			"SPECGATE_API_KEY: auth.tokens[0].token has fewer than 16 characters, and others can reach listen (0.0.0.0:1): make one with openssl rand -hex 32",
+		}},
+		{"a token that can be guessed, on this machine", backend, env{"SPECGATE_API_KEY": "abc"}, nil},
 		{"an upstream of no model", "upstreams:\n  a: {base_url: http://a/v1}\n  b.1: {base_url: http://b/v1}\nmodels: {m: {targets: [{upstream: a}]}}\n", nil, []string{
 			`upstreams["b.1"] is the target of no model, so it gets no requests`,
 		}},
@@ -272,6 +284,12 @@ func TestLoadGivesNotice(t *testing.T) {
 			}
 		})
 	}
+}
+
+// attempts are the settings of a model with two targets and a third for when they fail.
+func attempts(n string) string {
+	return "upstreams:\n  a: {base_url: http://a/v1}\n  b: {base_url: http://b/v1}\n  c: {base_url: http://c/v1}\n" +
+		"models: {m: {targets: [{upstream: a}, {upstream: b}, {upstream: c, priority: 2}]}}\nretry: {attempts: " + n + "}\n"
 }
 
 // embedded is the notice of a gateway without a backend.
@@ -375,8 +393,8 @@ func TestLoadRefusesFiles(t *testing.T) {
 			`FILE:8: models.x** has two asterisks in a row: one stands for any characters`,
 			`FILE:8: models.x**.targets is empty: name at least one backend, such as [{upstream: gpu}]`,
 		}},
-		{"retries", backend + "retry: {attempts: 0, budget: 2}\nbreaker: {failures: -1, window: 0}\nhealth: {path: models}\n", nil, []string{
-			"FILE:2: retry.attempts is 0: it must be 1, which turns retries off, to 10",
+		{"retries", backend + "retry: {attempts: 11, budget: 2}\nbreaker: {failures: -1, window: 0}\nhealth: {path: models}\n", nil, []string{
+			"FILE:2: retry.attempts is 11: it must be 1, which turns retries off, to 10, or 0 for as many as the model has upstreams",
 			"FILE:2: retry.budget is 2: it must be a share of 0 to 1, such as 0.1",
 			"FILE:3: breaker.failures is -1: it must be at least 0",
 			"FILE:4: health.path must begin with a slash, and have no space, ? or # in it, such as /models",

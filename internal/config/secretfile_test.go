@@ -56,8 +56,20 @@ func TestSecretFilesThatCannotBeUsed(t *testing.T) {
 			env{"SPECGATE_LIMITS": "memory", "SPECGATE_LIMITS_FILE": write(t, "memory")},
 			[]string{"SPECGATE_LIMITS_FILE: limits.backend is given by SPECGATE_LIMITS too: unset one of them"},
 		},
+		"empty, and named by the settings": {
+			env{"EVALS_TOKEN_FILE": empty},
+			[]string{"EVALS_TOKEN_FILE: auth.tokens[0].token has a file that is empty: " + empty},
+		},
+		"missing, and named by the settings": {
+			env{"EVALS_TOKEN_FILE": "/nowhere"},
+			[]string{"EVALS_TOKEN_FILE: auth.tokens[0].token cannot be read from its file: open /nowhere: no such file or directory"},
+		},
 	} {
-		if diff := cmp.Diff(test.want, problems(t, backend, test.env)); diff != "" {
+		settings := backend
+		if strings.Contains(name, "named by the settings") {
+			settings += "auth: {tokens: [{name: evals, token: \"${EVALS_TOKEN}\"}]}\n"
+		}
+		if diff := cmp.Diff(test.want, problems(t, settings, test.env)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}

@@ -187,7 +187,7 @@ func TestValidateGivesEveryProblem(t *testing.T) {
 		settings = append(settings, p.Setting)
 	}
 	want := []string{
-		"listen", "tls.min_version", "log.level", "log.format", "auth.mode", "upstreams.gpu.base_url", "retry.attempts", "upstream.max_response", "upstream.max_event",
+		"listen", "tls.min_version", "log.level", "log.format", "auth.mode", "upstreams.gpu.base_url", "upstream.max_response", "upstream.max_event",
 		"limits.on_failure", "limits.body", "limits.max_concurrent", "limits.header_timeout", "limits.body_timeout",
 		"usage.records", "usage.durability", "usage.spool_limit", "stream.write_timeout",
 	}

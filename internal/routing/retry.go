@@ -13,15 +13,29 @@ import (
 
 // Retry says when a request is sent again.
 type Retry struct {
-	Attempts int     // at most, the first included
+	Attempts int     // at most, the first included; 0 is one for each upstream of the model, and two at least
 	Budget   float64 // retries as a share of the requests
 	OnReset  bool    // also where the connection broke before an answer, though the backend may have worked
 }
 
 const (
+	leastAttempts, mostAttempts = 2, 10 // where nobody says how many
+
 	firstPause = 50 * time.Millisecond // before the same target is asked a second time, doubled for each further one
 	maxPause   = 2 * time.Second       // longer, and the caller does better to wait
 )
+
+// attempts is how often a request that takes a route may be sent.
+func (r Retry) attempts(on *route) int {
+	if r.Attempts > 0 {
+		return r.Attempts
+	}
+	upstreams := map[string]bool{}
+	for _, t := range on.targets {
+		upstreams[t.Upstream.Name()] = true
+	}
+	return min(max(leastAttempts, len(upstreams)), mostAttempts)
+}
 
 // may reports whether a request cannot have run, no part of it, or is one that may be run twice: the part
 // whose connection broke, and no other.

@@ -117,7 +117,7 @@ func (t *trip) fail(err error) {
 // It waits where it has to be the same one. It is no one's turn where the caller has gone.
 func (t *trip) again(ctx context.Context, i int, err error, work *completion.Work) int {
 	retry := t.router.retry
-	if !retry.may(apierror.FateOf(err), work) || t.call.Attempts >= retry.Attempts {
+	if !retry.may(apierror.FateOf(err), work) || t.call.Attempts >= retry.attempts(t.route) {
 		return -1
 	}
 	other := t.next()
