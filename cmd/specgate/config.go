@@ -35,7 +35,10 @@ func newConfigCheck(term terminal) *cobra.Command {
 		cfg, err := load()
 		printNotices(cfg, term)
 		_, overlayErr := newContract(cfg.Contract)
-		_, scriptErr := newFaults(cfg.Faults)
+		script, scriptErr := newFaults(cfg.Faults)
+		if script != nil {
+			printNotice(onPurpose(cfg.Faults.File), term)
+		}
 		var pairErr error
 		if cfg.TLS.KeyFile != "" { // else that has been said
 			_, pairErr = newTLS(cfg.TLS)

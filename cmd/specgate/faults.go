@@ -8,6 +8,12 @@ import (
 	"github.com/specgate/specgate/server"
 )
 
+// onPurpose is what an operator should hear of a script that is in use: from whoever has read it, for one that cannot
+// be read has nothing go wrong.
+func onPurpose(file string) string {
+	return "completions go wrong on purpose, as " + file + " says (faults.file)"
+}
+
 // newFaults reads the script of what is to go wrong; nil where the configuration has none.
 func newFaults(cfg config.Faults) (server.Faults, error) {
 	if cfg.File == "" {

@@ -49,6 +49,9 @@ func (g *gateway) newGeneration(cfg config.Config) (_ *generation, err error) {
 		next.backends.free()
 		return nil, err
 	}
+	if next.script != nil && next.script != before.script {
+		g.logger.Warn(onPurpose(cfg.Faults.File))
+	}
 	return next, nil
 }
 

@@ -24,8 +24,12 @@ var everyFlag = []flagged{
 // printNotices says what an operator should hear of although nothing is wrong, where there is no log yet.
 func printNotices(cfg config.Config, term terminal) {
 	for _, notice := range cfg.Notices {
-		_, _ = fmt.Fprintln(term.stderr, "specgate: note:", notice)
+		printNotice(notice, term)
 	}
+}
+
+func printNotice(notice string, term terminal) {
+	_, _ = fmt.Fprintln(term.stderr, "specgate: note:", notice)
 }
 
 // settings gives cmd --config and the given flags; the function that it returns then loads the
