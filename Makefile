@@ -3,7 +3,8 @@
 GO            ?= go
 BIN           := bin
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS       := -s -w -X main.version=$(VERSION)
+COMMIT        := $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS       := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME      ?= 1m
 SOAKTIME      ?= 10m
 OVERLOAD      ?= 5m
