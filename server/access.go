@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -99,15 +100,17 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		slog.String("route", route),
 		slog.Int("status", status),
 		slog.String("code", call.ErrorCode),
-		slog.String("model", call.Model),
+		slog.String("model", cmp.Or(call.Model, call.Invalid.Model)),
 		slog.String("principal", nameOf(call.Principal)),
-		slog.Duration("duration", took),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int64("bytes", c.Response().Size),
 		slog.String("upstream", call.Upstream),
 		slog.Int("attempts", call.Attempts),
 		slog.String("trace_id", call.TraceID),
 		faultOf(call),
 		reasonOf(call),
+		fieldsOf(call),
+		s.fromOf(c.Request()),
 	)
 	_ = s.options.Logger.Handler().Handle(ctx, line) // a log that cannot be written has nobody to tell
 	return status
@@ -119,6 +122,23 @@ func reasonOf(call *completion.Call) slog.Attr {
 		return slog.Attr{}
 	}
 	return slog.String("reason", call.Reason)
+}
+
+// fieldsOf is what was wrong with a request that broke the contract.
+func fieldsOf(call *completion.Call) slog.Attr {
+	if call.Invalid.Fields == "" {
+		return slog.Attr{}
+	}
+	return slog.String("fields", call.Invalid.Fields)
+}
+
+// fromOf is where a request comes from, where that is to be logged: the other end of its connection, for what headers say
+// of others can be anything.
+func (s *Server) fromOf(r *http.Request) slog.Attr {
+	if !s.options.Addresses {
+		return slog.Attr{}
+	}
+	return slog.String("from", r.RemoteAddr)
 }
 
 func nameOf(p completion.Principal) string {

@@ -143,6 +143,7 @@ type requestBody struct {
 	held     int64
 	err      error
 	accepted *completion.Request // what the validator made of it; nil until then
+	refused  []byte              // all of it, where the validator refused it
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {

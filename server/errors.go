@@ -23,8 +23,8 @@ import (
 // the log alone: a stream tells of it by an event of its own.
 func (s *Server) renderError(err error, c echo.Context) {
 	e, detail := s.describe(err, c)
-	s.countInvalid(err)
 	call := completion.CallOf(c.Request().Context())
+	s.noteInvalid(c, call, err)
 	call.Failed, call.ErrorCode, call.Reason = true, s.loggable(e.Code), e.Reason
 	s.logCause(c, e)
 	if c.Response().Committed || e.Status == apierror.StatusClientClosed {

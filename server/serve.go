@@ -67,7 +67,7 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 func (s *Server) drain(ctx context.Context, front *http.Server) {
 	log, end := s.options.Logger, s.now().options.Shutdown
 	s.draining.Store(true)
-	log.InfoContext(ctx, "shutting down", "delay", end.Delay, "drain", end.Drain)
+	log.InfoContext(ctx, "shutting down", "delay_ms", end.Delay.Milliseconds(), "drain_ms", end.Drain.Milliseconds())
 	select {
 	case <-time.After(end.Delay):
 	case <-s.patience.Done():

@@ -58,7 +58,7 @@ type Shutdown struct {
 	Drain time.Duration
 }
 
-// Options are what a generation of a server is made of; all are needed but Secrets, TLS, Meter, Usage, Tracer, Faults and the last three.
+// Options are what a generation of a server is made of; all are needed but Secrets, Models, Addresses, TLS, Meter, Usage, Tracer, Faults and the last three.
 type Options struct {
 	Spec       []byte                    // openapi.yaml, served as it is and enforced
 	API        gen.StrictServerInterface // the operations of the contract
@@ -66,6 +66,8 @@ type Options struct {
 	Secrets    *completion.Secrets // which no log or record repeats, whoever sends them; nil for none
 	Logger     *slog.Logger
 	Metrics    Metrics
+	Models     func(id string) string // what the settings call a model, empty where they do not; nil where they name none
+	Addresses  bool                   // whether the log says where requests come from
 	Limits     Limits
 	Meter      Meter  // nil where no caller is limited
 	Usage      Usage  // nil where nothing is recorded

@@ -182,7 +182,9 @@ func (v *validator) checkBody(r *http.Request) error {
 	if len(document) > 0 && !v.reads(r.Header["Content-Type"]) {
 		return apierror.UnsupportedMediaType()
 	}
-	body.accepted, err = completion.Read(document, v.check)
+	if body.accepted, err = completion.Read(document, v.check); err != nil {
+		body.refused = document
+	}
 	return err
 }
 

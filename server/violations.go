@@ -87,14 +87,6 @@ func namesOf(doc *openapi3.T) map[string]bool {
 	return names
 }
 
-// countInvalid counts all that a request was refused for as one that breaks the contract.
-func (s *Server) countInvalid(err error) {
-	fields, types := s.faultsIn(err)
-	for i, field := range fields {
-		s.options.Metrics.Invalid(field, types[i])
-	}
-}
-
 // nameOfField is the field of a place: model for [body model], header.openai-project for a header, body for an
 // offset or for all of it.
 func nameOfField(loc []any) string {

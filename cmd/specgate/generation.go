@@ -82,10 +82,13 @@ func (g *gateway) newServer(o server.Options, before *server.Server) (*server.Se
 
 // options are those that need nothing made for them.
 func (g *gateway) options(cfg config.Config) server.Options {
+	labels := metricLabels(cfg)
 	o := server.Options{
 		Logger:     g.logger,
 		Secrets:    newSecrets(cfg),
-		Metrics:    g.metrics.With(metricLabels(cfg)),
+		Metrics:    g.metrics.With(labels),
+		Models:     labels.Models,
+		Addresses:  cfg.Log.Addresses,
 		Limits:     serverLimits(cfg),
 		TLS:        g.tls,
 		H2C:        cfg.H2C,

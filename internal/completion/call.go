@@ -43,6 +43,7 @@ type Call struct {
 	Failed    bool     // whether it ended in an error, if only for the caller having left
 	ErrorCode string   // the code of that error, if it has one
 	Reason    string   // why the gateway was unavailable, one of apierror.Reasons, if it was
+	Invalid   Invalid  // what was wrong with it, if it broke the contract
 	Fault     string   // the name of the fault that was injected, if one was
 
 	Estimate   int64     // tokens that were reserved before the backend was asked; 0 where none are limited
@@ -52,6 +53,12 @@ type Call struct {
 	Recorded   bool      // whether there is a record of its use
 
 	Work *Work // what the backend has of the request at present; nil where nobody counts
+}
+
+// Invalid is what may be said of a request that broke the contract: no word of it is the caller's.
+type Invalid struct {
+	Fields string // of the contract, the first few, with commas between; other for what is none
+	Model  string // as the settings call the one that was asked for, or other; empty where none can be read
 }
 
 // Limits are what is left of a caller's limits; the zero Limits are those that were not asked.

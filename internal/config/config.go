@@ -108,6 +108,8 @@ type Contract struct {
 type Log struct {
 	Level  string `yaml:"level" env:"SPECGATE_LOG_LEVEL" enum:"debug,info,warn,error" change:"reload" doc:"The least severe level that is logged."`
 	Format string `yaml:"format" env:"SPECGATE_LOG_FORMAT" enum:"text,json" change:"reload" doc:"The form of a line: text is key=value."`
+
+	Addresses bool `yaml:"addresses" env:"SPECGATE_LOG_ADDRESSES" change:"reload" doc:"Adds to each request's line the address and port that it came from, as from: of the proxy, where one stands in front. In many places that is personal data."`
 }
 
 // MinLevel is Level as slog has it; info where Level is none of its names.

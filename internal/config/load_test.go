@@ -55,7 +55,7 @@ func TestLoadReadsEverySetting(t *testing.T) {
 	got := load(t, write(t, `
 listen: 127.0.0.1:1
 ops_listen: 127.0.0.1:2
-log: {level: debug, format: json}
+log: {level: debug, format: json, addresses: true}
 auth:
   mode: tokens
   tokens:
@@ -98,7 +98,7 @@ store: postgres://specgate:secret@db/specgate
 		OpsListen: "127.0.0.1:2",
 		H2C:       true,
 		TLS:       config.TLS{CertFile: "tls.crt", KeyFile: "tls.key", MinVersion: "1.3"},
-		Log:       config.Log{Level: "debug", Format: "json"},
+		Log:       config.Log{Level: "debug", Format: "json", Addresses: true},
 		Store:     config.NewSecret("postgres://specgate:secret@db/specgate"),
 		Auth: config.Auth{Mode: "tokens", Tokens: []config.Token{
 			{Name: "a", Token: config.NewSecret("secret-a"), Organizations: []string{"org-1"}, Projects: []string{"proj_1", "proj_2"}, Models: []string{"m*"}, Limits: config.Quota{Requests: 1, Tokens: 2, Parallel: 3, DayTokens: 4, MonthTokens: 5}},

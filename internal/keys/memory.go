@@ -194,7 +194,7 @@ func (m *memory) forget(c Changes) {
 func (m *memory) report(ctx context.Context, err error) {
 	switch {
 	case err != nil && !m.away:
-		m.options.Logger.ErrorContext(ctx, "the store of keys is away", "cause", err, "trusted_for", m.options.Trusted)
+		m.options.Logger.ErrorContext(ctx, "the store of keys is away", "cause", err, "trusted_for_ms", m.options.Trusted.Milliseconds())
 	case err == nil && m.away:
 		m.options.Logger.WarnContext(ctx, "the store of keys is back")
 	}

@@ -118,7 +118,7 @@ func (r *Recorder) Keep(ctx context.Context, record Record) {
 // tellLate logs that an answer went before its record was kept, once in a while.
 func (r *Recorder) tellLate(ctx context.Context) {
 	if until, now := r.lateUntil.Load(), time.Now(); now.UnixNano() >= until && r.lateUntil.CompareAndSwap(until, now.Add(complain).UnixNano()) {
-		r.options.Logger.ErrorContext(ctx, "answers wait for their records no longer: neither the store nor the spool ends", "after", longest)
+		r.options.Logger.ErrorContext(ctx, "answers wait for their records no longer: neither the store nor the spool ends", "after_ms", longest.Milliseconds())
 	}
 }
 
