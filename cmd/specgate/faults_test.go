@@ -423,7 +423,7 @@ func TestFaultsAreRefusedAtTheStart(t *testing.T) {
 	note := func(file string) string {
 		return "completions go wrong on purpose, as " + file + " says (faults.file)"
 	}
-	env := map[string]string{"OPENAI_BASE_URL": "http://gpu/v1", "SPECGATE_API_KEY": "sg-one"}
+	env := map[string]string{"OPENAI_BASE_URL": "http://gpu/v1", "SPECGATE_API_KEY": "sg-of-16-characters"}
 	tests := []struct {
 		line   string
 		code   int
