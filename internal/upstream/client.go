@@ -94,23 +94,13 @@ func New(o Options) *Client {
 		secrets:        secretsOf(o),
 		transport:      newTransport(o.Timeouts.Connect),
 		stages:         newStages(o.Timeouts),
-		completionsURL: below(o.BaseURL, "completions"),
-		modelsURL:      below(o.BaseURL, "models"),
+		completionsURL: o.BaseURL.JoinPath("completions"),
+		modelsURL:      o.BaseURL.JoinPath("models"),
 	}
 	if o.APIKey != "" {
 		c.authorization = "Bearer " + o.APIKey
 	}
 	return c
-}
-
-// below is the address of what base has under a path. JoinPath alone leaves a base without a path without a slash, and
-// a request line has to have one.
-func below(base *url.URL, path string) *url.URL {
-	root := *base
-	if root.Path == "" {
-		root.Path = "/"
-	}
-	return root.JoinPath(path)
 }
 
 // Close closes the connections that are idle; those in use close with their exchange.

@@ -1,11 +1,7 @@
 package upstream_test
 
 import (
-	"net/url"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/specgate/specgate/internal/apierror"
 	"github.com/specgate/specgate/internal/fakebackend"
@@ -92,39 +88,5 @@ func TestProbe(t *testing.T) {
 				t.Errorf("asked with %s %s", got.Method, got.Path)
 			}
 		})
-	}
-}
-
-// A base URL without a path, with a slash at its end or not, is one under which the API's paths begin at the root: what
-// goes out is a request line as HTTP has it.
-func TestBaseWithoutAPath(t *testing.T) {
-	t.Parallel()
-	for base, under := range map[string]string{"": "", "/": "", "/v1": "/v1", "/v1/": "/v1"} {
-		backend := fakebackend.New(t, fakebackend.JSON(200, answer), fakebackend.JSON(200, `{"object":"list","data":[]}`))
-		c := newClient(t, backend.URL, func(o *upstream.Options) {
-			u, err := url.Parse(backend.URL + base)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.BaseURL = u
-		})
-		if _, err := c.Complete(caller(t), plain()); err != nil {
-			t.Errorf("%q: %v", base, err)
-		}
-		if _, err := c.Models(caller(t)); err != nil {
-			t.Errorf("%q: %v", base, err)
-		}
-		if err := c.Probe(caller(t), "/models"); err != nil {
-			t.Errorf("%q: %v", base, err)
-		}
-		var lines []string
-		for _, r := range backend.Requests() {
-			line, _, _ := strings.Cut(r.Head, "\r\n")
-			lines = append(lines, line)
-		}
-		want := []string{"POST " + under + "/completions HTTP/1.1", "GET " + under + "/models HTTP/1.1", "GET " + under + "/models HTTP/1.1"}
-		if diff := cmp.Diff(want, lines); diff != "" {
-			t.Errorf("%q (-want +got)\n%s", base, diff)
-		}
 	}
 }

@@ -17,7 +17,7 @@ var errIll = errors.New("the backend answered with a status of 5xx")
 // not what is asked.
 func (c *Client) Probe(ctx context.Context, path string) error {
 	path, query, _ := strings.Cut(path, "?")
-	at := below(c.options.BaseURL, path)
+	at := c.options.BaseURL.JoinPath(path)
 	if query != "" {
 		at.RawQuery = query
 	}
