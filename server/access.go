@@ -69,13 +69,10 @@ const routeCompletions = "/v1/completions"
 
 // record counts and logs a request, and returns the status that it did so under.
 func (s *Server) record(c echo.Context, err error, took time.Duration) (status int) {
-	route := c.Path()
+	route := cmp.Or(c.Path(), "none")
 	status = c.Response().Status
 	if err != nil && apierror.From(err).Status == apierror.StatusClientClosed {
 		status = apierror.StatusClientClosed
-	}
-	if route == "" {
-		route = "none"
 	}
 	call := completion.CallOf(c.Request().Context())
 	s.options.Metrics.Request(route, status, call.ErrorCode)
@@ -85,18 +82,25 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 	if call.Reason != "" {
 		s.options.Metrics.Unavailable(call.Reason)
 	}
+	s.log(c, route, status, took)
+	return status
+}
+
+// log writes the line of a request.
+func (s *Server) log(c echo.Context, route string, status int, took time.Duration) {
 	level := slog.LevelInfo
 	if isPage(route) {
 		level = slog.LevelDebug
 	}
 	ctx := c.Request().Context()
 	if !s.options.Logger.Enabled(ctx, level) {
-		return status
+		return
 	}
+	call := completion.CallOf(ctx)
 	line := slog.NewRecord(time.Now(), level, "request", 0) // by itself, for LogAttrs looks up who called it
 	line.AddAttrs(
 		slog.String("id", call.ID),
-		slog.String("method", c.Request().Method),
+		slog.String("method", knownMethod(c.Request().Method)),
 		slog.String("route", route),
 		slog.Int("status", status),
 		slog.String("code", call.ErrorCode),
@@ -113,7 +117,17 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		s.fromOf(c.Request()),
 	)
 	_ = s.options.Logger.Handler().Handle(ctx, line) // a log that cannot be written has nobody to tell
-	return status
+}
+
+// knownMethod is a method of HTTP, or other for what a caller made up: he may have put anything there.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return method
+	default:
+		return "other"
+	}
 }
 
 // reasonOf is what the log says of an unavailable gateway; nothing, which no line holds, of others.

@@ -119,7 +119,8 @@ upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', api_key: `+secret+`-key, organ
 	ask("POST", completions, body(""), "Authorization: Basic "+secret)
 	ask("POST", completions+"?key="+secret, body(""), header...)
 	ask("GET", "/v1/"+secret, "", header...)
-	ask(strings.ToUpper(strings.ReplaceAll(secret, "-", "")), "/v1/models", "", header...)
+	ask(secret, "/v1/models", "", header...)
+	ask("POST", completions, `{"model":"a\u202eb\u001b[31m","prompt":"p"}`, header...)
 	ask("GET", "/v1/models/none", "", header...)
 	log := g.log.String()
 	for line := range strings.Lines(log) {
@@ -131,6 +132,9 @@ upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', api_key: `+secret+`-key, organ
 		if strings.Contains(line, secret) {
 			t.Errorf("the metrics say %s", line)
 		}
+	}
+	if strings.ContainsAny(log, "\u202e\x1b") || !strings.Contains(log, "\"model\":\"a\ufffdb\ufffd[31m\"") || !strings.Contains(log, `"method":"other"`) {
+		t.Errorf("the log has more than a name of what a caller chose:\n%s", log)
 	}
 	if n := strings.Count(log, `"msg":"request"`); n < count {
 		t.Errorf("%d lines for %d requests", n, count)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Secret is what a caller was let in by. However it is printed it reads [redacted].
@@ -33,15 +34,31 @@ type Secrets struct {
 	Hashes [][sha256.Size]byte // of those of which no more is known
 }
 
-// Discreet is a text that the caller chose, as logs and records may have it: without the token that was shown, and
-// without any other of the gateway's.
+// Discreet is a text that the caller chose, as logs and records may have it: without the token that was shown, without
+// any other of the gateway's, and without what moves a terminal's text about.
 func (c *Call) Discreet(text string) string {
+	text = shown(text)
 	text = c.Secrets.without(without(text, string(c.Token)))
 	if len(text) < len("sg-")+40 { // as nearly all that callers choose
 		return text
 	}
 	return tokenLike.ReplaceAllLiteralString(text, "sg-"+mark)
 }
+
+// shown is a text with a mark for each control character, and for those that turn the direction of what follows.
+func shown(text string) string {
+	if strings.IndexFunc(text, hidden) < 0 {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if hidden(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
+func hidden(r rune) bool { return !unicode.IsGraphic(r) }
 
 func (s *Secrets) without(text string) string {
 	if s == nil {
