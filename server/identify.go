@@ -19,6 +19,7 @@ const (
 	headerUserAgent    = "User-Agent"
 	headerTraceparent  = "Traceparent"
 	headerTracestate   = "Tracestate"
+	headerSite         = "Sec-Fetch-Site"
 	headerOrganization = "Openai-Organization"
 	headerProject      = "Openai-Project"
 )
