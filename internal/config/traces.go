@@ -165,7 +165,7 @@ func (v variables) sampling(t *Traces) {
 	}
 }
 
-// longestQueue is how many spans may be held: some hundred MB of them.
+// longestQueue is how many spans may be held: about 100 MB of them.
 const longestQueue = 100_000
 
 // batches reads how spans are put together.
