@@ -138,7 +138,7 @@ func TestCausesOfProxies(t *testing.T) {
 	closed := listen(t)
 	_ = closed.Close()
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := w.(http.Hijacker).Hijack() //nolint:errcheck // it is one
+		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
 			_, _ = io.WriteString(conn, "HTTP/1.1 407 secret-words\r\n\r\n")
 			_ = conn.Close()
