@@ -30,7 +30,7 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		principal, err := s.options.Tokens.Authenticate(c.Request().Context(), asks)
 		if principal.Grant != nil {
 			call := completion.CallOf(c.Request().Context())
-			call.Principal, call.Token = principal, completion.Secret(token)
+			call.Principal = principal
 			if principal.Grant.Forward {
 				call.Own = &completion.Credentials{Token: token, Organization: asks.Organization, Project: asks.Project}
 			}

@@ -19,6 +19,7 @@ const (
 	headerUserAgent    = "User-Agent"
 	headerTraceparent  = "Traceparent"
 	headerTracestate   = "Tracestate"
+	headerSite         = "Sec-Fetch-Site"
 	headerOrganization = "Openai-Organization"
 	headerProject      = "Openai-Project"
 )
@@ -38,15 +39,7 @@ const idPrefix = "req_"
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		call := &completion.Call{
-			Context:     r.Context(),
-			ID:          s.requestID(r.Header),
-			Began:       time.Now(),
-			UserAgent:   first(r.Header, headerUserAgent),
-			Traceparent: first(r.Header, headerTraceparent),
-			Tracestate:  strings.Join(r.Header[headerTracestate], ","), // it may come in several lines
-			Secrets:     s.options.Secrets,
-		}
+		call := s.newCall(r)
 		call.TraceID, call.Sampled = traceID(call.Traceparent)
 		s.beginTrace(c, call)
 		defer s.endTrace(c, call) // whatever happens
@@ -60,24 +53,29 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// newCall is the call of a request. What goes to the backend as the caller has it goes without tokens, as it may be kept
+// there: one belongs into Authorization alone.
+func (s *Server) newCall(r *http.Request) *completion.Call {
+	shown, _ := bearer(r.Header)
+	call := &completion.Call{Context: r.Context(), Began: time.Now(), Token: completion.Secret(shown), Secrets: s.options.Secrets}
+	call.ID = requestID(call, first(r.Header, headerRequestID))
+	call.UserAgent = call.Harmless(first(r.Header, headerUserAgent))
+	call.Traceparent = call.Harmless(first(r.Header, headerTraceparent))
+	call.Tracestate = call.Members(strings.Join(r.Header[headerTracestate], ",")) // it may come in several lines
+	return call
+}
+
 // requestID is the caller's own id where it is sane: up to 128 letters, digits and -_.:/ in it, so
 // that it can stand in any log and header, and no token. An id has to differ from others, and is no secret.
-func (s *Server) requestID(h http.Header) string {
-	if id := first(h, headerRequestID); id != "" && len(id) <= 128 && sane(id) && !s.tells(h, id) {
+func requestID(call *completion.Call, id string) string {
+	if id != "" && len(id) <= 128 && sane(id) && !call.Tells(id) {
 		return id
 	}
 	var random [16]byte
 	binary.NativeEndian.PutUint64(random[:8], rand.Uint64()) //nolint:gosec // see above
 	binary.NativeEndian.PutUint64(random[8:], rand.Uint64()) //nolint:gosec // see above
-	id := make([]byte, 0, len(idPrefix)+2*len(random))
-	return string(hex.AppendEncode(append(id, idPrefix...), random[:]))
-}
-
-// tells reports whether an id is, or holds, a token: that which the request shows, or another of the gateway's.
-func (s *Server) tells(h http.Header, id string) bool {
-	token, _ := bearer(h)
-	call := completion.Call{Token: completion.Secret(token), Secrets: s.options.Secrets}
-	return call.Discreet(id) != id
+	made := make([]byte, 0, len(idPrefix)+2*len(random))
+	return string(hex.AppendEncode(append(made, idPrefix...), random[:]))
 }
 
 // traceID is that of a trace context: 00, the trace and its parent, 32 and 16 hexadecimal digits, and two of flags.

@@ -48,17 +48,21 @@ type (
 const (
 	strangerToken = "token" // it lacks the token
 	strangerHost  = "host"  // it came to this machine alone by a name that anybody may have made
+	strangerSite  = "site"  // a page of another site has a browser send it
 )
 
 // Strangers lists what Metrics.Stranger is called with.
-func Strangers() []string { return []string{strangerToken, strangerHost} }
+func Strangers() []string { return []string{strangerToken, strangerHost, strangerSite} }
 
 // stranger says why a request is not an operator's; "" for one that is. want is the hash of the token.
 func (s *Server) stranger(r *http.Request, want [32]byte) string {
-	if s.options.OpsToken == "" {
-		if local(r) && !literal(r.Host) {
-			return strangerHost
-		}
+	switch {
+	case s.options.OpsToken != "":
+	case local(r) && !loopback(r.Host):
+		return strangerHost
+	case !ownSite(r.Header):
+		return strangerSite
+	default:
 		return ""
 	}
 	token, err := bearer(r.Header)
@@ -75,15 +79,26 @@ func local(r *http.Request) bool {
 	return ok && at.IP.IsLoopback()
 }
 
-// literal reports whether a Host is an address, or localhost. A page of a browser's can have any other name lead
-// here, and read then what is served.
-func literal(host string) bool {
+// loopback reports whether a Host is an address of loopback, or localhost. A page of a browser's can have any other name
+// lead here, and read then what is served. The zone of an address may be such a name too.
+func loopback(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
-		name = host
+		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
-	_, err = netip.ParseAddr(strings.Trim(name, "[]"))
-	return err == nil || name == "" || strings.EqualFold(name, "localhost")
+	at, err := netip.ParseAddr(name)
+	return err == nil && at.IsLoopback() && at.Zone() == "" || strings.EqualFold(name, "localhost")
+}
+
+// ownSite reports whether no page of another site sent a request, as browsers tell. Such a page cannot read the answer,
+// but a profile is work all the same.
+func ownSite(h http.Header) bool {
+	switch first(h, headerSite) {
+	case "", "none", "same-origin":
+		return true
+	default:
+		return false
+	}
 }
 
 // turnAway refuses what is not an operator's. It is counted, and the log tells it now and then.
@@ -92,10 +107,13 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, why string) {
 	if s.strangers.now(time.Now()) {
 		s.options.Logger.LogAttrs(r.Context(), slog.LevelWarn, "request for operations refused", slog.String("reason", why), slog.String("from", r.RemoteAddr))
 	}
-	if why == strangerHost {
-		http.Error(w, "Without a token, the operations listener answers to an IP address or localhost alone.", http.StatusForbidden)
-		return
+	switch why {
+	case strangerHost:
+		http.Error(w, "Without a token, the operations listener answers on loopback to its addresses and localhost alone.", http.StatusForbidden)
+	case strangerSite:
+		http.Error(w, "Without a token, the operations listener answers no pages of other sites.", http.StatusForbidden)
+	default:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "The operations listener asks for its bearer token.", http.StatusUnauthorized)
 	}
-	w.Header().Set("WWW-Authenticate", "Bearer")
-	http.Error(w, "The operations listener asks for its bearer token.", http.StatusUnauthorized)
 }

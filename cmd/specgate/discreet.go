@@ -8,10 +8,11 @@ import (
 	"unicode"
 )
 
-// tokenLike is what begins as a token of the gateway does, and skLike as one of others, which callers have in the same
-// place; randomLike is long and of no word; credentials are those of a URL.
+// sgLike is what begins as a token of the gateway does, and skLike as one of others, which callers have in the same
+// place: of what was mistyped, little may be left, so that these ask for less than token.Within; randomLike is long and
+// of no word; credentials are those of a URL.
 var (
-	tokenLike   = regexp.MustCompile(`sg-[A-Za-z0-9_-]+`)
+	sgLike      = regexp.MustCompile(`sg-[A-Za-z0-9_-]+`)
 	skLike      = regexp.MustCompile(`\bsk-[A-Za-z0-9_-]+`)
 	randomLike  = regexp.MustCompile(`[A-Za-z0-9]{24,}`)
 	credentials = regexp.MustCompile(`(://)[^\s@]*@`)
@@ -30,7 +31,7 @@ func discreet(message string, args []string) string {
 			message = strings.ReplaceAll(message, arg, "…")
 		}
 	}
-	message = tokenLike.ReplaceAllString(message, "sg-…")
+	message = sgLike.ReplaceAllString(message, "sg-…")
 	message = skLike.ReplaceAllString(message, "sk-…")
 	message = credentials.ReplaceAllString(message, "$1…@")
 	return strings.Map(func(r rune) rune {
@@ -62,7 +63,7 @@ func severalLines(message string) (lines []string) {
 // secretive reports whether an argument looks like a secret, or like a URL with one. The parts of a path are not taken
 // for something random.
 func secretive(arg string) bool {
-	if tokenLike.MatchString(arg) || skLike.MatchString(arg) || credentials.MatchString(arg) {
+	if sgLike.MatchString(arg) || skLike.MatchString(arg) || credentials.MatchString(arg) {
 		return true
 	}
 	if strings.Contains(arg, "://") && strings.Contains(arg, "@") {

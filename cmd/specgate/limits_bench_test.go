@@ -24,15 +24,11 @@ func BenchmarkLimits(b *testing.B) {
 	const all = "requests: 1000000000, tokens: 1000000000000, parallel: 1000, day_tokens: 1000000000000000, month_tokens: 1000000000000000"
 	store := "sqlite://" + b.TempDir() + "/store.db"
 	managed := managedToken(b, store)
-	store2 := "sqlite://" + b.TempDir() + "/store2.db"
-	managed2 := bareToken(b, store2)
 	const keyed = "auth: {mode: keys}\nstore: '"
 	ways := []*way{
 		{name: "bare", settings: limitedTo(""), token: testToken},
 		{name: "memory", settings: limitedTo(all), token: testToken},
 		{name: "key", settings: keyed + store + "'\nusage: {records: never}\n", token: managed},
-		{name: "bare2", settings: limitedTo(""), token: testToken},
-		{name: "keyonly", settings: keyed + store2 + "'\nusage: {records: never}\n", token: managed2},
 		{name: "recorded", settings: keyed + store + "'\n", token: managed},
 	}
 	if redis := os.Getenv("SPECGATE_TEST_REDIS"); redis != "" {
@@ -154,18 +150,4 @@ func limitedGateway(b *testing.B, settings string) http.Handler {
 	}
 	b.Cleanup(g.free)
 	return g
-}
-
-func bareToken(b *testing.B, store string) string {
-	b.Helper()
-	var stdout, stderr strings.Builder
-	args := strings.Fields("keys create --name bench --format json")
-	code := run(b.Context(), args, terminal{stdout: &stdout, stderr: &stderr, getenv: func(name string) string {
-		return map[string]string{"SPECGATE_STORE": store}[name]
-	}})
-	var key made
-	if err := json.Unmarshal([]byte(stdout.String()), &key); err != nil || code != exitOK {
-		b.Fatalf("exit code %d, %v: %s", code, err, stderr.String())
-	}
-	return key.Token
 }

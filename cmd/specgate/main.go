@@ -3,17 +3,16 @@ package main
 
 import (
 	"context"
-	"io"
-	"log"
 	"os"
 	"os/signal"
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	_ "github.com/specgate/specgate/internal/quiet" // before all others
 )
 
 func main() {
-	log.SetOutput(io.Discard) // net/http repeats there, to the byte, what a backend sends unasked
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	last := &lastWords{}

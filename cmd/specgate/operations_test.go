@@ -1,7 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -57,32 +62,62 @@ func TestOperationsToken(t *testing.T) {
 	}
 }
 
-// A name that anybody can have lead to this machine opens nothing on loopback, but where there is a token.
+// What anybody can have lead to this machine opens nothing on loopback, nor does a page of another site, but where there is
+// a token.
 func TestOperationsByName(t *testing.T) {
 	t.Parallel()
 	const token = "the-token-of-operators"
-	for settings, hosts := range map[string]map[string]int{
-		"":                              {"evil.example": 403, "evil.example:8421": 403, "127.0.0.1.evil.example": 403, "localhost": 200, "LOCALHOST:1": 200, "127.0.0.1:1": 200, "[::1]:1": 200, "[::1]": 200},
-		"ops: {token: " + token + "}\n": {"evil.example": 200},
+	const here = "Host: localhost"
+	for settings, heads := range map[string]map[string]int{
+		"ops: {pprof: true}\n": {
+			"Host: evil.example": 403, "Host: evil.example:8421": 403, "Host: 127.0.0.1.evil.example": 403, "Host: 8.8.8.8": 403, "Host: 8.8.8.8:1": 403,
+			"Host: [::1%evil.example]": 403, "Host: [::1%evil.example]:1": 403, "Host: ": 403, "Host: :1": 403, "Host: [2001:db8::1]": 403,
+			here: 200, "Host: LOCALHOST:1": 200, "Host: 127.0.0.1:1": 200, "Host: 127.8.0.1": 200, "Host: [::1]:1": 200, "Host: [::1]": 200,
+			here + "\r\nSec-Fetch-Site: cross-site": 403, here + "\r\nSec-Fetch-Site: same-site": 403,
+			here + "\r\nSec-Fetch-Site: same-origin": 200, here + "\r\nSec-Fetch-Site: none": 200,
+		},
+		"ops: {token: " + token + ", pprof: true}\n": {"Host: evil.example": 200, here + "\r\nSec-Fetch-Site: cross-site": 200},
 	} {
 		g := startWith(t, settings, fakebackend.JSON(200, answered))
-		for host, want := range hosts {
-			ask := func(path string) answer {
-				req := g.request(t.Context(), "GET", path, nil, "Authorization: Bearer "+token)
-				req.URL.Host, req.Host = strings.TrimPrefix(g.ops, "http://"), host
-				return g.do(req)
+		for head, want := range heads {
+			head += "\r\nAuthorization: Bearer " + token
+			for _, path := range []string{"/metrics", "/debug/pprof/cmdline"} {
+				if got := g.operateRaw(path, head); got.status != want {
+					t.Errorf("%q: %q: %s: %d", settings, head, path, got.status)
+				}
 			}
-			if got := ask("/metrics"); got.status != want {
-				t.Errorf("%q: %s: %d", settings, host, got.status)
-			}
-			if got := ask("/readyz"); got.status != 200 || strings.Contains(got.body, "upstreams") != (want == 200) {
-				t.Errorf("%q: %s: %d %s", settings, host, got.status, got.body)
+			if got := g.operateRaw("/readyz", head); got.status != 200 || strings.Contains(got.body, "upstreams") != (want == 200) {
+				t.Errorf("%q: %q: %d %s", settings, head, got.status, got.body)
 			}
 		}
-		if want := `specgate_operations_refused_total{reason="host"}`; settings == "" {
-			g.mustCount(want, "3")
+		if !strings.Contains(settings, token) {
+			g.mustCount(`specgate_operations_refused_total{reason="host"}`, "20")
+			g.mustCount(`specgate_operations_refused_total{reason="site"}`, "4")
 		}
 	}
+}
+
+// operateRaw asks the operations listener with the lines of a head as they are, which clients would mend.
+func (g *running) operateRaw(path, head string) answer {
+	g.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(g.t.Context(), "tcp", strings.TrimPrefix(g.ops, "http://"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\n%s\r\nConnection: close\r\n\r\n", path, head); err != nil {
+		g.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return answer{status: resp.StatusCode, body: string(body)}
 }
 
 func TestProfilesAreOff(t *testing.T) {

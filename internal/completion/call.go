@@ -32,7 +32,7 @@ type Call struct {
 	Sampled     bool      // whether somebody keeps that trace
 	Principal   Principal // nil until authenticated
 
-	Token   Secret       // by which it was authenticated; it is kept for nothing but not to be repeated
+	Token   Secret       // that the request shows, good or not; it is kept for nothing but not to be repeated
 	Secrets *Secrets     // others that are not to be repeated; may be nil
 	Own     *Credentials // the caller's, where they go to the backend in place of the gateway's; else nil
 

@@ -4,10 +4,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/specgate/specgate/internal/token"
 )
 
 // Secret is what a caller was let in by. However it is printed it reads [redacted].
@@ -25,9 +26,6 @@ const (
 	shortest = 8
 )
 
-// tokenLike is what reads as a token of the gateway's, or as the greater part of one. No model is called so.
-var tokenLike = regexp.MustCompile(`(?i)sg-[a-z0-9_-]{40,}`)
-
 // Secrets are the tokens of the settings. Those of keys need no list: they are known by how they read. nil are none.
 type Secrets struct {
 	Plain  []string
@@ -37,12 +35,7 @@ type Secrets struct {
 // Discreet is a text that the caller chose, as logs and records may have it: without the token that was shown, without
 // any other of the gateway's, and without what moves a terminal's text about.
 func (c *Call) Discreet(text string) string {
-	text = shown(text)
-	text = c.Secrets.without(without(text, string(c.Token)))
-	if len(text) < len("sg-")+40 { // as nearly all that callers choose
-		return text
-	}
-	return tokenLike.ReplaceAllLiteralString(text, "sg-"+mark)
+	return token.Masked(c.Secrets.without(without(shown(text), string(c.Token))), mark)
 }
 
 // shown is a text with a mark for each control character, and for those that turn the direction of what follows.
@@ -64,8 +57,8 @@ func (s *Secrets) without(text string) string {
 	if s == nil {
 		return text
 	}
-	for _, token := range s.Plain {
-		text = without(text, token)
+	for _, secret := range s.Plain {
+		text = without(text, secret)
 	}
 	if len(s.Hashes) > 0 && slices.Contains(s.Hashes, sha256.Sum256([]byte(text))) {
 		return mark
@@ -73,12 +66,12 @@ func (s *Secrets) without(text string) string {
 	return text
 }
 
-func without(text, token string) string {
+func without(text, secret string) string {
 	switch {
-	case token != "" && text == token:
+	case secret != "" && text == secret:
 		return mark
-	case len(token) >= shortest && len(text) >= len(token):
-		return strings.ReplaceAll(text, token, mark)
+	case len(secret) >= shortest && len(text) >= len(secret):
+		return strings.ReplaceAll(text, secret, mark)
 	default:
 		return text
 	}

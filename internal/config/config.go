@@ -84,7 +84,7 @@ type Config struct {
 
 // Ops is what the operations listener shows, and to whom.
 type Ops struct {
-	Token Secret `yaml:"token" env:"SPECGATE_OPS_TOKEN" change:"reload" doc:"The bearer token that it asks for, of 16 characters at least: for all but /healthz, and /readyz without its parts. Empty asks for none; on loopback it then answers to IP addresses and localhost alone."`
+	Token Secret `yaml:"token" env:"SPECGATE_OPS_TOKEN" change:"reload" doc:"The bearer token that it asks for, of 16 characters at least: for all but /healthz, and /readyz without its parts. Empty asks for none; it then answers to no page of another site, and on loopback to its addresses and localhost alone."`
 	Open  bool   `yaml:"open" env:"SPECGATE_OPS_OPEN" change:"reload" doc:"Lets it be on an address that others can reach without a token, where the network keeps them away."`
 	Pprof bool   `yaml:"pprof" env:"SPECGATE_OPS_PPROF" change:"reload" doc:"Serves the profiles of the Go runtime under /debug/pprof/. On an address that others can reach it needs ops.token."`
 }

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,9 +47,12 @@ const (
 // traces reads the variables. Those of what is off are not looked at.
 func (l *loader) traces() {
 	v := variables{l}
+	if strings.EqualFold(v.get("OTEL_SDK_DISABLED"), "true") {
+		return
+	}
 	endpoint, general := v.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), v.get("OTEL_EXPORTER_OTLP_ENDPOINT")
 	exporter := v.oneOf("OTEL_TRACES_EXPORTER", "", "otlp", "none")
-	if strings.EqualFold(v.get("OTEL_SDK_DISABLED"), "true") || exporter == "none" || exporter+endpoint+general == "" {
+	if exporter == "none" || exporter+endpoint+general == "" {
 		return
 	}
 	t := &l.config.Traces
@@ -96,7 +101,7 @@ func (v variables) address(name, text string) string {
 // exporter reads how the endpoint is spoken to.
 func (v variables) exporter(t *Traces) {
 	name, protocol := v.signal("PROTOCOL")
-	if protocol != "" && protocol != "http/protobuf" {
+	if protocol != "" && !strings.EqualFold(protocol, "http/protobuf") {
 		v.report(name, "is a protocol that is not spoken here: leave it out, or set http/protobuf, and an endpoint that takes it, mostly at port 4318")
 	}
 	name, _ = v.signal("COMPRESSION")
@@ -109,8 +114,17 @@ func (v variables) exporter(t *Traces) {
 		if !headerName.MatchString(key) || strings.ContainsFunc(value, isControl) {
 			v.report(name, "holds a name or a value that no header can have")
 		}
+		if slices.Contains(reserved, strings.ToLower(key)) {
+			v.report(name, "names a header that is not for it to set: leave out "+strings.Join(reserved, ", "))
+		}
 		t.Headers[key] = NewSecret(value)
 	}
+}
+
+// reserved headers are those of the transport, which would leave some of them out, and those that are as the body is.
+var reserved = []string{
+	"connection", "content-encoding", "content-length", "content-type", "host", "keep-alive", "proxy-connection", "te", "trailer",
+	"transfer-encoding", "upgrade", "user-agent",
 }
 
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -151,12 +165,17 @@ func (v variables) sampling(t *Traces) {
 	}
 }
 
+// longestQueue is how many spans may be held: about 100 MB of them.
+const longestQueue = 100_000
+
 // batches reads how spans are put together.
 func (v variables) batches(t *Traces) {
 	const queue, batch = "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
 	t.Delay = v.millis("OTEL_BSP_SCHEDULE_DELAY", 5*time.Second)
 	t.Patience = v.millis("OTEL_BSP_EXPORT_TIMEOUT", 30*time.Second)
-	t.Queue = v.count(queue, 2048)
+	if t.Queue = v.count(queue, 2048); t.Queue > longestQueue {
+		v.report(queue, fmt.Sprintf("must be %d at most: all of them are held in memory while nobody takes them", longestQueue))
+	}
 	t.Batch = v.count(batch, min(512, t.Queue))
 	if t.Batch > t.Queue {
 		v.report(batch, "is more than "+queue)
@@ -172,7 +191,7 @@ func (v variables) propagation(t *Traces) {
 		listed = otherwise
 	}
 	for one := range strings.SplitSeq(listed, ",") {
-		switch strings.TrimSpace(one) {
+		switch strings.ToLower(strings.TrimSpace(one)) {
 		case otherwise:
 			t.Context = true
 		case "baggage":

@@ -31,6 +31,8 @@ func TestTracesAreOff(t *testing.T) {
 		{endpoint: "http://x", "OTEL_SDK_DISABLED": "True"},
 		{endpoint: "http://x", "OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
 		{endpoint: " "},
+		{"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "console"},
+		{endpoint: "http://x", "OTEL_TRACES_EXPORTER": "None"},
 	} {
 		if got, refused := tracesOf(t, env); got.On || refused != "" {
 			t.Errorf("%v: %+v, %s", env, got, refused)
@@ -75,6 +77,40 @@ func TestTracesAreReadFromTheStandardVariables(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || refused != "" {
 		t.Errorf("%s (-want +got)\n%s", refused, diff)
+	}
+}
+
+// What is one of some words is so in any letter case.
+func TestTracesInAnyLetterCase(t *testing.T) {
+	t.Parallel()
+	got, refused := tracesOf(t, map[string]string{
+		"OTEL_TRACES_EXPORTER": "OTLP", "OTEL_EXPORTER_OTLP_PROTOCOL": "HTTP/Protobuf", "OTEL_EXPORTER_OTLP_COMPRESSION": "GZip",
+		"OTEL_TRACES_SAMPLER": "TraceIDRatio", "OTEL_TRACES_SAMPLER_ARG": "0.5", "OTEL_PROPAGATORS": "TraceContext,Baggage",
+	})
+	if refused != "" || !got.On || !got.Gzip || got.Sampler != config.SamplerRatio || got.Ratio != 0.5 || !got.Context || !got.Baggage {
+		t.Errorf("%+v, %s", got, refused)
+	}
+}
+
+// Headers that the transport or the body decides are none of the variables'.
+func TestTraceHeadersThatAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Host", "content-length", "Transfer-Encoding", "Trailer", "User-Agent", "Content-Type", "Content-Encoding", "Connection"} {
+		_, refused := tracesOf(t, map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_HEADERS": "a=b," + name + "=hush"})
+		if !strings.HasPrefix(refused, "OTEL_EXPORTER_OTLP_HEADERS: ") || strings.Contains(refused, "hush") {
+			t.Errorf("%s: %q", name, refused)
+		}
+	}
+}
+
+// As many spans can be held as memory is for, and no more.
+func TestLongestQueueOfSpans(t *testing.T) {
+	t.Parallel()
+	for text, well := range map[string]bool{"100000": true, "100001": false, "2147483647": false} {
+		_, refused := tracesOf(t, map[string]string{"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_MAX_QUEUE_SIZE": text})
+		if well != (refused == "") || !well && !strings.HasPrefix(refused, "OTEL_BSP_MAX_QUEUE_SIZE: ") {
+			t.Errorf("%s: %q", text, refused)
+		}
 	}
 }
 

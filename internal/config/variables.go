@@ -40,16 +40,18 @@ func (v variables) secretSignal(what string) (name, value string) {
 	return name, strings.TrimSpace(value)
 }
 
-// oneOf is a variable that has one of some values.
+// oneOf is a variable that has one of some values, in any letter case.
 func (v variables) oneOf(name, otherwise string, values ...string) string {
 	value := v.get(name)
 	if value == "" {
 		return otherwise
 	}
-	if !slices.Contains(values, value) {
+	at := slices.IndexFunc(values, func(one string) bool { return strings.EqualFold(one, value) })
+	if at < 0 {
 		v.report(name, "must be one of "+strings.Join(values, ", "))
+		return otherwise
 	}
-	return value
+	return values[at]
 }
 
 // millis is a variable of milliseconds.

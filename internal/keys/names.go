@@ -3,10 +3,11 @@ package keys
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/specgate/specgate/internal/token"
 )
 
 const (
@@ -38,15 +39,12 @@ func CheckKeyName(name string) error {
 	return CheckName(name)
 }
 
-// tokenLike is what reads as a token, or as the greater part of one.
-var tokenLike = regexp.MustCompile(`(?i)sg-[a-z0-9_-]{40,}`)
-
 // CheckDescription says what is wrong with a description, which may be empty.
 func CheckDescription(text string) error { return checkText("description", text, maxDescription) }
 
 func checkText(what, text string, most int) error {
 	switch {
-	case tokenLike.MatchString(text):
+	case token.Within(text):
 		return fmt.Errorf("the %s holds what reads as a token, which is to be kept nowhere", what)
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return fmt.Errorf("the %s holds a character that cannot be printed", what)

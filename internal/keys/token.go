@@ -8,12 +8,14 @@ import (
 	"encoding/hex"
 	"hash/crc32"
 	"strings"
+
+	"github.com/specgate/specgate/internal/token"
 )
 
 // A token is sg-, the key's id, a dash, the secret and the checksum of all before it. Base32 in lower
 // case has no letter that reads as another, and survives what does not keep the case.
 const (
-	tokenPrefix    = "sg-"
+	tokenPrefix    = token.Prefix
 	idLength       = 16 // characters: 80 bits
 	secretLength   = 52 // 256 bits
 	checksumLength = 7  // 32 bits

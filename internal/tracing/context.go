@@ -59,13 +59,13 @@ func (t *Tracer) hand(ctx context.Context, call *completion.Call) {
 // longestBaggage is what the W3C has every program pass on.
 const longestBaggage = 8192
 
-// baggage is what a caller sends along for whoever takes it.
-func (t *Tracer) baggage(h http.Header) string {
+// baggage is what a caller sends along for whoever takes it, but for tokens.
+func (t *Tracer) baggage(call *completion.Call, h http.Header) string {
 	if !t.options.Baggage {
 		return ""
 	}
 	if all := strings.Join(h["Baggage"], ","); len(all) <= longestBaggage {
-		return all
+		return call.Members(all)
 	}
 	return ""
 }

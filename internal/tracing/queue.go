@@ -21,13 +21,14 @@ type queue struct {
 	held                   atomic.Int64
 	exported, dropped      atomic.Int64
 
-	told   time.Time // when the log had last that spans are lost; the rest is the exporting goroutine's alone
-	known  int64     // dropped, as the log has it
-	failed bool      // whether the last batch was not taken
+	told  time.Time     // when the log had last that spans are lost; the rest is the exporting goroutine's alone, until it is over
+	known int64         // dropped, as the log has it
+	cause error         // why the last batch was not taken, nil where it was
+	over  chan struct{} // closed when there will be no more batches
 }
 
 func newQueue(next sdktrace.SpanExporter, o Options) *queue {
-	q := &queue{next: next, logger: o.Logger, most: int64(o.Queue)}
+	q := &queue{next: next, logger: o.Logger, most: int64(o.Queue), over: make(chan struct{})}
 	q.SpanProcessor = sdktrace.NewBatchSpanProcessor(exporting{q},
 		sdktrace.WithMaxQueueSize(o.Queue), sdktrace.WithMaxExportBatchSize(o.Batch),
 		sdktrace.WithBatchTimeout(o.Delay), sdktrace.WithExportTimeout(o.Patience))
@@ -65,8 +66,19 @@ func (e exporting) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	return nil
 }
 
-// Shutdown ends the exporter.
-func (e exporting) Shutdown(ctx context.Context) error { return e.next.Shutdown(ctx) }
+// Shutdown ends the exporter, once all batches have been handed to it.
+func (e exporting) Shutdown(ctx context.Context) error {
+	defer close(e.over)
+	return e.next.Shutdown(ctx)
+}
+
+// end waits for the last batch, which is given up by then, and has the log say what it does not know yet.
+func (q *queue) end() {
+	<-q.over
+	if lost := q.dropped.Load() - q.known; lost > 0 {
+		q.logger.Warn("spans are lost", "dropped", lost, "cause", q.cause)
+	}
+}
 
 // silence is how long the log says nothing more of spans that are lost.
 const silence = time.Minute
@@ -78,11 +90,11 @@ func (q *queue) tell(err error) {
 	case dropped > q.known && time.Since(q.told) > silence:
 		q.logger.Warn("spans are lost", "dropped", dropped-q.known, "cause", err)
 		q.known, q.told = dropped, time.Now()
-	case err == nil && q.failed:
+	case err == nil && q.cause != nil:
 		q.logger.Info("spans are taken again", "dropped", dropped-q.known)
 		q.known = dropped
 	}
-	q.failed = err != nil
+	q.cause = err
 }
 
 func sdkVersion() string { return sdk.Version() }

@@ -49,7 +49,7 @@ func (t *Tracer) Begin(call *completion.Call, r *http.Request, route string) {
 	ctx, span := t.tracer.Start(t.parent(call.Context, call), name, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(call.Began))
 	call.Context = ctx
 	call.TraceID, call.Sampled = span.SpanContext().TraceID().String(), span.SpanContext().IsSampled()
-	call.Baggage = t.baggage(r.Header)
+	call.Baggage = t.baggage(call, r.Header)
 	t.hand(ctx, call)
 	if !span.IsRecording() {
 		return

@@ -70,10 +70,20 @@ func (s *sender) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 		err := s.post(ctx, body)
 		var later *busy
 		if !errors.As(err, &later) || !s.pause(ctx, max(later.wait, wait/2+jitter(wait/2))) {
-			return err
+			return s.cut(err)
 		}
 	}
 }
+
+// cut is err, or that there was no more time for what it is of.
+func (s *sender) cut(err error) error {
+	if err != nil && s.ctx.Err() != nil {
+		return errEnd
+	}
+	return err
+}
+
+var errEnd = errors.New("the end did not wait for the endpoint any longer")
 
 const (
 	firstPause   = time.Second

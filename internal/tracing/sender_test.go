@@ -1,8 +1,10 @@
 package tracing_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"crypto/tls"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -141,24 +144,72 @@ func TestPartialSuccess(t *testing.T) {
 	}
 }
 
-// An endpoint that hangs keeps the end for no longer than the tracer takes for it, and is left then.
+// lost is the sum of the spans that a log says are lost, and the last of its lines.
+func lost(t *testing.T, log string) (sum int64, last string) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		var told struct {
+			Msg     string
+			Dropped int64
+		}
+		if err := json.Unmarshal([]byte(line), &told); err != nil || told.Msg != "spans are lost" {
+			t.Fatalf("%s: %v", line, err)
+		}
+		sum, last = sum+told.Dropped, line
+	}
+	return sum, last
+}
+
+// What is lost within the time that the log says nothing more of it is told at the end.
+func TestLossesAreToldAtTheEnd(t *testing.T) {
+	t.Parallel()
+	const spans = 3
+	answered := make(chan struct{}, spans)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		answered <- struct{}{}
+	}))
+	defer endpoint.Close()
+	var log bytes.Buffer
+	o := options(endpoint.URL)
+	o.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	tr, err := tracing.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range spans {
+		ask(t, tr)
+		<-answered
+	}
+	tr.Close()
+	if sum, last := lost(t, log.String()); sum != spans || strings.Count(log.String(), "\n") != 2 || !strings.Contains(last, "status 403") {
+		t.Errorf("%d spans are lost, by\n%s", sum, log.String())
+	}
+}
+
+// An endpoint that hangs keeps the end for no longer than the tracer takes for it, and is left then, which is told.
 func TestAnEndpointThatHangs(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{})
+	ended, once := make(chan struct{}), sync.Once{}
 	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
-		close(ended)
+		once.Do(func() { close(ended) })
 	}))
 	defer endpoint.Close()
 	o := options(endpoint.URL)
-	o.Timeout, o.Patience = time.Hour, time.Hour
+	var log bytes.Buffer
+	o.Timeout, o.Patience, o.Batch, o.Logger = time.Hour, time.Hour, 1, slog.New(slog.NewJSONHandler(&log, nil))
 	tr, err := tracing.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ask(t, tr)
+	ask(t, tr)
 	tr.Close()
+	if sum, last := lost(t, log.String()); sum != 2 || tr.Dropped() != 2 || !strings.Contains(last, "the end did not wait") {
+		t.Errorf("%d spans are lost, %d are counted, by\n%s", sum, tr.Dropped(), log.String())
+	}
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):

@@ -72,12 +72,20 @@ func New(o Options) (*Tracer, error) {
 	}
 	q := newQueue(exporter, o)
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithSpanProcessor(q), sdktrace.WithResource(process(o)), sdktrace.WithSampler(sampler(o)),
+		sdktrace.WithSpanProcessor(q), sdktrace.WithResource(process(o)), sdktrace.WithSampler(sampler(o)), sdktrace.WithRawSpanLimits(whole),
 	)
 	return &Tracer{
 		options: o, provider: provider, sender: s, queue: q,
 		tracer: provider.Tracer(scope, trace.WithInstrumentationVersion(o.Version), trace.WithSchemaURL(semconv.SchemaURL)),
 	}, nil
+}
+
+// whole spans are never cut, whatever the environment says, which the SDK would ask: what stands in them is bounded where
+// it is put there.
+var whole = sdktrace.SpanLimits{
+	AttributeValueLengthLimit: sdktrace.DefaultAttributeValueLengthLimit, AttributeValueDepthLimit: sdktrace.DefaultAttributeValueDepthLimit,
+	AttributeCountLimit: sdktrace.DefaultAttributeCountLimit, EventCountLimit: sdktrace.DefaultEventCountLimit, LinkCountLimit: sdktrace.DefaultLinkCountLimit,
+	AttributePerEventCountLimit: sdktrace.DefaultAttributePerEventCountLimit, AttributePerLinkCountLimit: sdktrace.DefaultAttributePerLinkCountLimit,
 }
 
 // process is what all spans tell of this process. What is set comes first.
@@ -112,13 +120,15 @@ func sampler(o Options) sdktrace.Sampler {
 // lastTime is how long the end waits for what is left to be sent.
 const lastTime = 5 * time.Second
 
-// Close sends what has been gathered, once and for lastTime at most, and ends the tracer.
+// Close sends what has been gathered, once and for lastTime at most, and ends the tracer. The log is told of every span
+// that was lost then.
 func (t *Tracer) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastTime)
 	defer cancel()
 	t.sender.hurry()
 	_ = t.provider.Shutdown(ctx) // what is lost has been counted
 	t.sender.end()
+	t.queue.end()
 }
 
 // Exported is how many spans have been taken by the endpoint.

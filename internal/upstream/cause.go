@@ -76,7 +76,8 @@ func timedOut(err error) bool {
 func unreachable(err error) bool {
 	var op *net.OpError
 	var certificate *tls.CertificateVerificationError
-	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") || errors.As(err, &certificate)
+	var proxy *proxyRefused
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") || errors.As(err, &certificate) || errors.As(err, &proxy)
 }
 
 // brokeOff knows a connection that is gone. One that net/http has closed is among them: it does so when it
@@ -90,26 +91,4 @@ func brokeOff(err error) bool {
 // backend closes a connection without any answer.
 func closedUnasked(err error) bool {
 	return strings.HasSuffix(err.Error(), "server closed idle connection")
-}
-
-// loggable is err, or only its type where it may quote what the backend sent: net/http repeats the
-// lines that it could not parse. It never is io.EOF, which is how a stream ends that is whole.
-func loggable(err error) error {
-	var op *net.OpError
-	var certificate *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return io.ErrUnexpectedEOF
-	case errors.As(err, &op):
-		return op
-	case errors.As(err, &certificate):
-		return certificate
-	case errors.As(err, &record):
-		return record
-	case closedUnasked(err):
-		return errors.New("the connection was closed without an answer")
-	default:
-		return fmt.Errorf("the transport gave %T", err)
-	}
 }

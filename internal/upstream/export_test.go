@@ -3,6 +3,8 @@ package upstream
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net/http"
+	"net/url"
 )
 
 // Inspectors gives the fuzz test the inspection of answers without a backend around it.
@@ -13,6 +15,9 @@ func Inspectors(completion, chunk Checker) map[string]func([]byte) ([]byte, erro
 		"CompletionChunk": c.inspector(chunk, repair{chunks: true, asked: "m"}).inspect,
 	}
 }
+
+// Through has requests go through a proxy.
+func (c *Client) Through(proxy *url.URL) { c.transport.Proxy = http.ProxyURL(proxy) }
 
 // Trust lets a test's own certificate pass.
 func (c *Client) Trust(certificate *x509.Certificate) {

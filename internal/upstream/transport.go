@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -37,6 +38,7 @@ func newTransport(connect time.Duration) *http.Transport {
 	dialer := &net.Dialer{Timeout: connect, KeepAlive: keepAlive}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: connected,
 		Protocols:              &protocols,
 		DialContext:            dial(dialer),
 		TLSHandshakeTimeout:    connect,
@@ -47,6 +49,14 @@ func newTransport(connect time.Duration) *http.Transport {
 		ReadBufferSize:         readBuffer,
 		WriteBufferSize:        writeBuffer,
 	}
+}
+
+// connected reads what a proxy answers to CONNECT, of which net/http would give the words.
+func connected(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode != http.StatusOK {
+		return &proxyRefused{answer.StatusCode}
+	}
+	return nil
 }
 
 func dial(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
