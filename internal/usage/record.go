@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -80,7 +81,12 @@ func Hash(secret []byte, user string) string {
 	if user == "" {
 		return ""
 	}
-	mac := hmac.New(sha256.New, secret)
+	return begun(hmac.New(sha256.New, secret), user)
+}
+
+// begun is the beginning of what a hash makes of a user alone.
+func begun(mac hash.Hash, user string) string {
+	mac.Reset()
 	_, _ = mac.Write([]byte(user))
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }

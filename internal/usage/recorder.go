@@ -2,7 +2,10 @@ package usage
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
+	"hash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -72,6 +75,8 @@ type Recorder struct {
 	written chan struct{} // closed when those that wait now are kept
 	closed  bool
 
+	macs sync.Pool // hash.Hash, under the secret
+
 	poke  chan struct{}
 	ended chan struct{}
 
@@ -89,6 +94,7 @@ type Recorder struct {
 // New begins to keep records. Close ends it.
 func New(o Options) *Recorder {
 	r := &Recorder{options: o, written: make(chan struct{}), poke: make(chan struct{}, 1), ended: make(chan struct{}), piece: batch}
+	r.macs.New = func() any { return hmac.New(sha256.New, o.Secret) }
 	r.size.Store(o.Spool.Size())
 	go r.run()
 	return r
@@ -160,8 +166,15 @@ func (r *Recorder) reuse(records []Record) {
 	}
 }
 
-// User is what is kept of a `user`.
-func (r *Recorder) User(name string) string { return Hash(r.options.Secret, name) }
+// User is what is kept of a `user`; see Hash.
+func (r *Recorder) User(name string) string {
+	if name == "" {
+		return ""
+	}
+	mac, _ := r.macs.Get().(hash.Hash) // one that was used before knows what the secret makes of the beginning
+	defer r.macs.Put(mac)
+	return begun(mac, name)
+}
 
 // Dropped is how many records were lost since the start.
 func (r *Recorder) Dropped() int64 { return r.dropped.Load() }

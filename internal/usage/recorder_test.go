@@ -397,6 +397,13 @@ func TestUsersAreHashed(t *testing.T) {
 	if len(a) != 32 || a == Hash([]byte("other"), "alice") || a == Hash([]byte("secret"), "bob") || a != Hash([]byte("secret"), "alice") || Hash(nil, "") != "" {
 		t.Errorf("the hash is %s", a)
 	}
+	r := New(Options{Secret: []byte("secret"), Spool: NewMemory(1 << 20), Logger: slog.New(slog.DiscardHandler)})
+	defer func() { _ = r.Close(0) }()
+	for _, name := range []string{"bob", "alice", "alice", ""} {
+		if got := r.User(name); got != Hash([]byte("secret"), name) {
+			t.Errorf("%q is kept as %s", name, got)
+		}
+	}
 }
 
 func TestNamesOfModels(t *testing.T) {
