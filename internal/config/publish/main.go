@@ -37,8 +37,8 @@ func publish(folder, chart string) error {
 		return err
 	}
 	for path, content := range map[string][]byte{
-		filepath.Join(folder, "config.md"):          config.Docs(),
-		filepath.Join(folder, "config.schema.json"): schema,
+		filepath.Join(folder, "config.md"):            config.Docs(),
+		filepath.Join(folder, "config.schema.json"):   schema,
 		filepath.Join(chart, "files", "secrets.json"): secrets,
 		valuesSchema: values,
 	} {

@@ -14,7 +14,7 @@
 {{- else if kindIs "map" .value -}}
 {{- range $name, $value := .value }}{{ if has (first $.steps) (list "*" $name) }}{{ include "specgate.refuseLiteral" (dict "value" $value "steps" (rest $.steps) "path" (printf "%s.%s" $.path $name)) }}{{ end }}{{ end -}}
 {{- else if and (kindIs "string" .value) (include "specgate.holdsSecret" .value) -}}
-{{- fail (printf "%s is a secret, and would be in a ConfigMap for more to read: put it into secret, or the Secret of existingSecret, under a name such as MY_SECRET, and write ${MY_SECRET} here" .path) -}}
+{{- fail (printf "%s holds a secret, and would be in a ConfigMap for more to read: put it into secret, or the Secret of existingSecret, under a name such as MY_SECRET, and write ${MY_SECRET} here" .path) -}}
 {{- end -}}
 {{- end }}
 
@@ -22,8 +22,11 @@
 {{- define "specgate.checkSecrets" -}}
 {{- $secrets := .Files.Get "files/secrets.json" | fromJson -}}
 {{- range $secrets.settings }}{{ include "specgate.refuseLiteral" (dict "value" $.Values.config "steps" (splitList "." .) "path" "config") }}{{ end -}}
+{{- $last := list -}}
+{{- range $secrets.settings }}{{ $last = append $last (splitList "." . | last) }}{{ end -}}
 {{- range .Values.extraEnv -}}
-{{- if and (has .name $secrets.variables) (include "specgate.holdsSecret" (.value | default "" | toString)) }}{{ fail (printf "%s is a secret, and would be in the Deployment for more to read: put it into secret, or take it from a Secret by valueFrom" .name) }}{{ end -}}
+{{- $known := or (has .name $secrets.variables) (regexMatch (printf "(%s): ['\"]?\\$\\{%s\\}" (join "|" $last) .name) (toYaml $.Values.config)) -}}
+{{- if and $known (include "specgate.holdsSecret" (.value | default "" | toString)) }}{{ fail (printf "%s holds a secret, and would be in the Deployment for more to read: put it into secret, or take it from a Secret by valueFrom" .name) }}{{ end -}}
 {{- end -}}
 {{- $names := keys .Values.secret -}}
 {{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
