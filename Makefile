@@ -43,6 +43,8 @@ help: ## List the targets
 
 generate: ## Make gen/ and the generated documents from openapi.yaml and the settings
 	$(GO) generate ./...
+	cp deploy/prometheus/rules/specgate.yaml deploy/helm/specgate/files/rules.yaml
+	cp deploy/grafana/dashboards/specgate.json deploy/helm/specgate/files/dashboard.json
 
 generate-store: ## Make internal/store/sqlgen from the queries (needs a C compiler, minutes the first time)
 	cd internal/store && $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC) generate

@@ -2,6 +2,8 @@ package check
 
 import (
 	"encoding/json"
+	"io/fs"
+	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -28,6 +30,11 @@ func TestChartBringsAlertsAndDashboard(t *testing.T) {
 	}
 	if got := o.dashboard.Data["specgate.json"]; !json.Valid([]byte(got)) || !sameJSON(t, got, read(t, "../grafana/dashboards/specgate.json")) {
 		t.Error("the dashboard is another")
+	}
+	for copied, from := range map[string]string{"rules.yaml": "../prometheus/rules/specgate.yaml", "dashboard.json": "../grafana/dashboards/specgate.json"} {
+		if read(t, filepath.Join(chart, "files", copied)) != read(t, from) {
+			t.Errorf("%s of the chart is not %s: make generate", copied, from)
+		}
 	}
 	if o.rules.Labels["release"] != "prometheus" || o.dashboard.Labels["grafana_dashboard"] != "1" {
 		t.Errorf("nobody finds them by %v and %v", o.rules.Labels, o.dashboard.Labels)
@@ -59,4 +66,19 @@ func sameJSON(t *testing.T, texts ...string) bool {
 		}
 	}
 	return reflect.DeepEqual(read[0], read[1])
+}
+
+// What an archive holds is unpacked where there are no links, and what helm packs is read without a word of them.
+func TestArchivesHoldNoLinks(t *testing.T) {
+	for _, folder := range []string{"../../deploy", "../../docs", "../../clients"} {
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && !entry.Type().IsRegular() {
+				t.Errorf("%s is no plain file", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 }

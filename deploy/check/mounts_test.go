@@ -58,28 +58,39 @@ func (o objects) leadsIn(t *testing.T) {
 	}
 }
 
-// environment is that of the container, with something for each secret that is not seen.
+// unseen is what stands for a secret that is in none of the chart's objects.
+const unseen = "0123456789abcdef"
+
+// environment is that of the container, in which what comes later counts.
 func (o objects) environment(t *testing.T, c corev1.Container) map[string]string {
 	t.Helper()
-	env := map[string]string{"SPECGATE_LISTEN": "0.0.0.0:8420"} // of the image
+	env := map[string]string{"SPECGATE_LISTEN": "0.0.0.0:8420", "HOSTNAME": "gate-specgate-0"} // of the image, and of the pod
 	for _, from := range c.EnvFrom {
-		if o.secret != nil && o.secret.Name == from.SecretRef.Name {
-			for name, value := range o.secret.Data {
-				env[name] = string(value)
-			}
+		for name, value := range o.secrets[from.SecretRef.Name] {
+			env[name] = string(value)
 		}
 	}
 	for _, e := range c.Env {
 		env[e.Name] = e.Value
+		if reference(c, e.Name) != nil {
+			env[e.Name] = unseen
+		}
 		if strings.HasSuffix(e.Name, "_FILE") {
 			env[e.Name] = filepath.Join(t.TempDir(), "secret")
-			write(t, env[e.Name], "0123456789abcdef")
+			write(t, env[e.Name], unseen)
 		}
 	}
-	if o.secret == nil && o.monitor != nil && o.monitor.Spec.Endpoints[0].Authorization != nil {
-		env["SPECGATE_OPS_TOKEN"] = "0123456789abcdef"
-	}
 	return env
+}
+
+// reference is the key of a Secret that a variable is taken from, nil where it is not.
+func reference(c corev1.Container, variable string) *corev1.SecretKeySelector {
+	for _, e := range c.Env {
+		if e.Name == variable && e.ValueFrom != nil {
+			return e.ValueFrom.SecretKeyRef
+		}
+	}
+	return nil
 }
 
 // mounted is the file of settings, with those that are mounted beside it.

@@ -74,6 +74,9 @@ func newSlowBackend(t *testing.T) *slowBackend {
 	t.Helper()
 	b := &slowBackend{release: make(chan struct{}), left: make(chan struct{}, 1)}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			return // it is asked whether it is well
+		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		event := `data: {"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":"x","finish_reason":%s,"logprobs":null}]}` + "\n\n"
 		_, _ = fmt.Fprintf(w, event, "null")

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-//go:generate go run ./publish ../../docs ../../deploy/helm/specgate/values.schema.json
+//go:generate go run ./publish ../../docs ../../deploy/helm/specgate
 
 //go:embed docs.md
 var introduction string

@@ -19,7 +19,13 @@ func TestPublishedFilesAreOfTheseSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string][]byte{"../../docs/config.md": config.Docs(), "../../docs/config.schema.json": schema} {
+	secrets, err := config.SecretList()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string][]byte{
+		"../../docs/config.md": config.Docs(), "../../docs/config.schema.json": schema, "../../deploy/helm/specgate/files/secrets.json": secrets,
+	} {
 		got, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

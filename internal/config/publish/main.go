@@ -1,5 +1,6 @@
 // Command publish writes what is published of the settings: config.md and config.schema.json, into the folder that
-// is its first argument, and what the schema of a chart's values, its second, says of config.
+// is its first argument, and into the chart that is its second what the schema of its values says of config, and which
+// of the settings are secrets.
 package main
 
 import (
@@ -26,14 +27,20 @@ func publish(folder, chart string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // public documentation
 		return err
 	}
-	values, err := within(chart, schema)
+	valuesSchema := filepath.Join(chart, "values.schema.json")
+	values, err := within(valuesSchema, schema)
+	if err != nil {
+		return err
+	}
+	secrets, err := config.SecretList()
 	if err != nil {
 		return err
 	}
 	for path, content := range map[string][]byte{
-		filepath.Join(folder, "config.md"):          config.Docs(),
-		filepath.Join(folder, "config.schema.json"): schema,
-		chart: values,
+		filepath.Join(folder, "config.md"):            config.Docs(),
+		filepath.Join(folder, "config.schema.json"):   schema,
+		filepath.Join(chart, "files", "secrets.json"): secrets,
+		valuesSchema: values,
 	} {
 		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // the same
 			return err
