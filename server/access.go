@@ -104,7 +104,7 @@ func (s *Server) log(c echo.Context, route string, status int, took time.Duratio
 		slog.String("route", route),
 		slog.Int("status", status),
 		slog.String("code", call.ErrorCode),
-		slog.String("model", cmp.Or(call.Model, call.Invalid.Model)),
+		slog.String("model", cmp.Or(completion.Plain(call.Model), call.Invalid.Model)),
 		slog.String("principal", nameOf(call.Principal)),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int64("bytes", c.Response().Size),

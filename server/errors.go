@@ -169,7 +169,7 @@ func (s *Server) logCause(c echo.Context, e *apierror.Error) {
 		slog.String("trace_id", call.TraceID),
 		slog.Int("status", status),
 		slog.String("code", s.loggable(e.Code)),
-		slog.String("model", call.Model),
+		slog.String("model", completion.Plain(call.Model)),
 		slog.String("upstream", call.Upstream),
 		slog.String("cause", e.Cause.Error()),
 	)

@@ -119,7 +119,7 @@ func TestLastUse(t *testing.T) {
 		admin{t, a.url}.gateway().mustGet(200, "", key.Token)
 	})
 	text := a.run("keys", "show", "k")
-	if today := time.Now().UTC().Format("last used     2006-"); !strings.Contains(text, today) {
+	if today := time.Now().UTC().Format("last used        2006-"); !strings.Contains(text, today) {
 		t.Errorf("the key is shown as\n%s", text)
 	}
 }

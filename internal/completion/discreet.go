@@ -32,14 +32,15 @@ type Secrets struct {
 	Hashes [][sha256.Size]byte // of those of which no more is known
 }
 
-// Discreet is a text that the caller chose, as logs and records may have it: without the token that was shown, without
-// any other of the gateway's, and without what moves a terminal's text about.
+// Discreet is a text that the caller chose, as logs and records may have it: without the token that was shown, and
+// without any other of the gateway's.
 func (c *Call) Discreet(text string) string {
-	return token.Masked(c.Secrets.without(without(shown(text), string(c.Token))), mark)
+	return token.Masked(c.Secrets.without(without(text, string(c.Token))), mark)
 }
 
-// shown is a text with a mark for each control character, and for those that turn the direction of what follows.
-func shown(text string) string {
+// Plain is a text that the caller chose as a log may have it: with a mark for each control character, and for those
+// that turn the direction of what follows.
+func Plain(text string) string {
 	if strings.IndexFunc(text, hidden) < 0 {
 		return text
 	}
