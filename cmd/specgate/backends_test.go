@@ -86,15 +86,34 @@ func calls(b *fakebackend.Backend) int {
 	return n
 }
 
-// eventually waits until a metric, given with its labels, has a value.
+// eventually waits until a metric, given with its labels, is what it should be. It looks so many times, and not for
+// so long: where the machine stands still in between, it looks again.
 func (g *running) eventually(metric, want string) {
 	g.t.Helper()
-	line := metric + " " + want + "\n"
-	for end := time.Now().Add(bounded); !strings.Contains(g.metrics(), line); {
-		if time.Now().After(end) {
-			g.t.Fatalf("never %s\n%s", line, g.metrics())
+	const pause = 5 * time.Millisecond
+	for range bounded / pause {
+		if g.value(metric) == want {
+			return
+		}
+		time.Sleep(pause)
+	}
+	g.t.Fatalf("%s never was %s\n%s\n%s", metric, want, notZero(g.metrics()), lastOf(g.log.String()))
+}
+
+// notZero are the gateway's own metrics that are not 0.
+func notZero(metrics string) (lines string) {
+	for line := range strings.Lines(metrics) {
+		if strings.HasPrefix(line, "specgate_") && !strings.Contains(line, "_bucket{") && !strings.HasSuffix(line, " 0\n") {
+			lines += line
 		}
 	}
+	return lines
+}
+
+// lastOf is the end of a log that is long.
+func lastOf(log string) string {
+	const enough = 8 << 10
+	return log[max(0, len(log)-enough):]
 }
 
 // quiet is for tests of what happens between requests alone.

@@ -49,16 +49,16 @@ func settled(g *running) (least remains) {
 // mustGoBackTo waits until there is no more than before.
 func mustGoBackTo(t *testing.T, before remains) {
 	t.Helper()
-	for end := deadline(); ; time.Sleep(time.Millisecond) {
+	const pause = time.Millisecond
+	for range bounded / pause {
 		now := count()
 		if now.goroutines <= before.goroutines && now.descriptors <= before.descriptors {
 			return
 		}
-		if time.Now().After(end) {
-			stacks := make([]byte, 1<<20)
-			t.Fatalf("%+v before, %+v now\n%s", before, now, stacks[:runtime.Stack(stacks, true)])
-		}
+		time.Sleep(pause)
 	}
+	stacks := make([]byte, 1<<20)
+	t.Fatalf("%+v before, %+v now\n%s", before, count(), stacks[:runtime.Stack(stacks, true)])
 }
 
 // awaited is a place that a backend reached, under the request's id, and when its connection closed.
