@@ -27,8 +27,9 @@ func count() remains {
 	return n
 }
 
-// settled is what a gateway holds that has answered, and is at rest.
-func settled(g *running) (least remains) {
+// settled is what a gateway holds that has answered, and is at rest: neither does something end that was there before,
+// nor begin what a request that is under way will keep.
+func settled(g *running) (at remains) {
 	g.t.Helper()
 	conn := g.connect()
 	mustWrite(g.t, conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -36,14 +37,19 @@ func settled(g *running) (least remains) {
 		g.t.Fatal(err)
 	}
 	_ = conn.Close()
-	const readings = 100
-	least = count()
-	for range readings {
-		time.Sleep(time.Millisecond)
-		now := count()
-		least = remains{min(least.goroutines, now.goroutines), min(least.descriptors, now.descriptors)}
+	const alike, pause = 100, time.Millisecond
+	same := 0
+	for range bounded / pause {
+		time.Sleep(pause)
+		if now := count(); now != at {
+			at, same = now, 0
+		}
+		if same++; same == alike {
+			return at
+		}
 	}
-	return least
+	g.t.Fatalf("never at rest: %+v", at)
+	return at
 }
 
 // mustGoBackTo waits until there is no more than before.
