@@ -18,10 +18,17 @@ func (c *Call) Harmless(text string) string {
 	return text
 }
 
+// A longer list is not passed on. The W3C asks for no more of baggage, and allows no more than half as many members of
+// tracestate; each is looked at before anybody knows who sent it.
+const (
+	mostMembers = 64
+	longestList = 8192 // bytes
+)
+
 // Members are those of a list that the caller sent, as tracestate and baggage are, with commas between them, that tell
-// no token. A token across several of them leaves nothing.
+// no token. A token across several of them leaves nothing, nor does a list that is too long.
 func (c *Call) Members(list string) string {
-	if list == "" {
+	if list == "" || len(list) > longestList || strings.Count(list, ",") >= mostMembers {
 		return ""
 	}
 	return c.Harmless(strings.Join(slices.DeleteFunc(strings.Split(list, ","), c.memberTells), ","))

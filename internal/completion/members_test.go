@@ -8,6 +8,21 @@ import (
 	"github.com/specgate/specgate/internal/completion"
 )
 
+// As many members are looked at as may be, and a longer list is not passed on: what it costs to look is paid for whoever
+// sends it.
+func TestMembersAreBounded(t *testing.T) {
+	t.Parallel()
+	var call completion.Call
+	for list, passed := range map[string]bool{
+		strings.Repeat("a=1,", 63) + "a=1": true, strings.Repeat("a=1,", 64) + "a=1": false, strings.Repeat(",", 8000): false,
+		strings.Repeat("a", 8192): true, strings.Repeat("a", 8193): false,
+	} {
+		if got := call.Members(list); got != map[bool]string{true: list}[passed] {
+			t.Errorf("%d bytes, %d commas: %q", len(list), strings.Count(list, ","), got)
+		}
+	}
+}
+
 // Of a list go those members that tell a token, in whichever way, and no others.
 func TestMembersTellNoToken(t *testing.T) {
 	t.Parallel()
