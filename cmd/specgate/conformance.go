@@ -25,8 +25,8 @@ func newConformance(term terminal) *cobra.Command {
 		Short: "Hold any endpoint to the contract",
 		Long: `Hold any OpenAI-compatible endpoint to the contract: OpenAI, vLLM, Ollama, llama.cpp,
 a gateway, or specgate itself. URL is an SDK's base URL, with /v1. What openapi.yaml
-says is asked, case by case, and what comes is held to it. The run makes some 300 small requests, which an endpoint that bills them
-will bill. The cases:
+says is asked, case by case, and what comes is held to it. The run makes some 300 small
+requests, which an endpoint that bills them will bill. The cases:
 https://github.com/specgate/specgate/blob/main/docs/conformance.md
 
 A certificate that a private authority has signed is trusted where SSL_CERT_FILE names

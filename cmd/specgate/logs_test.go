@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/specgate/specgate/internal/fakebackend"
+	"github.com/specgate/specgate/server"
 )
 
 // line is what is logged under one message.
@@ -162,6 +163,13 @@ func TestLogIsDocumented(t *testing.T) {
 	want["request"] = line{"info, debug", "see above"} // whose level is chosen, and whose fields have a table
 	if diff := cmp.Diff(want, documented); diff != "" {
 		t.Errorf("lines (-logged +documented)\n%s", diff)
+	}
+	_, refused, _ := strings.Cut(table, "| `request for operations refused` |")
+	refused, _, _ = strings.Cut(refused, "\n")
+	for _, reason := range server.Strangers() {
+		if !strings.Contains(refused, "`"+reason+"`") {
+			t.Errorf("of why operations are refused, %s is not told", reason)
+		}
 	}
 }
 

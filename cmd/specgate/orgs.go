@@ -15,7 +15,7 @@ func newOrgs(term terminal) *cobra.Command {
 		Use:     "orgs",
 		Aliases: []string{"organizations"},
 		Short:   "Manage the organizations that keys and projects belong to",
-		Long:    "Manage organizations, also while gateways run: what is changed holds on all of them\nwithin a second. An organization is named by its id or its name. \nMore: https://github.com/specgate/specgate/blob/main/docs/keys.md",
+		Long:    "Manage organizations, also while gateways run: what is changed holds on all of them\nwithin a second. An organization is named by its id or its name.\nMore: https://github.com/specgate/specgate/blob/main/docs/keys.md",
 		Args:    subcommand,
 		RunE:    showHelp,
 	}

@@ -14,7 +14,7 @@ func newProjects(term terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "projects",
 		Short: "Manage the projects of an organization",
-		Long:  "Manage projects, also while gateways run: what is changed holds on all of them within\na second. A project is named by its id or its name, in the organization of --org, or in\nthe default one. \nMore: https://github.com/specgate/specgate/blob/main/docs/keys.md",
+		Long:  "Manage projects, also while gateways run: what is changed holds on all of them within\na second. A project is named by its id or its name, in the organization of --org, or in\nthe default one.\nMore: https://github.com/specgate/specgate/blob/main/docs/keys.md",
 		Args:  subcommand,
 		RunE:  showHelp,
 	}

@@ -25,11 +25,19 @@ var restarting = []struct{ setting, before, after string }{
 	{"limits.backend", "limits: {backend: memory}", "limits: {backend: 'redis://127.0.0.1:9/0'}"},
 }
 
-// managed are the settings of a process with keys of a store.
-func (a admin) managed(b *fakebackend.Backend) string {
+// managed runs a process with keys of a store, and gives its settings.
+func (a admin) managed(t *testing.T) (g *changing, settings string) {
+	t.Helper()
 	const rest = "auth: {mode: keys}\nstore: '$store'\nlimits: {backend: memory}\nreload: {watch: false}\nops: {pprof: true}\n" +
 		"usage: {records: auto, durability: batch, retention: 48h, spool: '$dir/spool', spool_limit: 1MiB}\n"
-	return inFront("m", "a", b.URL) + strings.ReplaceAll(rest, "$store", a.url)
+	b := fakebackend.New(t, fakebackend.JSON(200, answered))
+	g = startChanging(t, inFront("m", "a", b.URL)+strings.ReplaceAll(rest, "$store", a.url), "SPECGATE_API_KEY=")
+	return g, string(contents(t, g.file))
+}
+
+// another are settings that differ from others in nothing that a request shows.
+func another(settings string, n int) string {
+	return strings.Replace(settings, "upstreams:", fmt.Sprintf("upstream: {max_event: %d}\nupstreams:", 1<<20+n), 1)
 }
 
 // asking has callers ask with a key until it is stopped, and counts what they were answered, by status.
@@ -73,12 +81,11 @@ func TestReloadWithManagedKeys(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, a admin) {
 		t.Helper()
-		g := startChanging(t, a.managed(fakebackend.New(t, fakebackend.JSON(200, answered))), "SPECGATE_API_KEY=")
-		settings := string(contents(t, g.file))
+		g, settings := a.managed(t)
 		first := a.make("keys", "create", "--name", "first")
 		stop := g.asking(first.Token)
 		for i := range 5 {
-			g.change(strings.Replace(settings, "upstreams:", fmt.Sprintf("upstream: {max_event: %d}\nupstreams:", 1<<20+i), 1))
+			g.change(another(settings, i))
 			key := a.make("keys", "create", "--name", "k"+strconv.Itoa(i))
 			g.mustGet(200, "", key.Token)
 			a.run("keys", "revoke", "k"+strconv.Itoa(i))
@@ -109,8 +116,7 @@ func TestReloadWithManagedKeys(t *testing.T) {
 func TestReloadOfWhatManagedKeysStandOn(t *testing.T) {
 	t.Parallel()
 	a := newAdmin(t)
-	g := startChanging(t, a.managed(fakebackend.New(t, fakebackend.JSON(200, answered))), "SPECGATE_API_KEY=")
-	before := string(contents(t, g.file))
+	g, before := a.managed(t)
 	key := a.make("keys", "create", "--name", "k")
 	for _, r := range restarting {
 		from := strings.NewReplacer("$store", a.url, "$dir", g.dir).Replace(r.before)
@@ -147,12 +153,11 @@ func TestReloadsWithAStoreLeaveNothing(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, a admin) {
 		t.Helper()
-		g := startChanging(t, a.managed(fakebackend.New(t, fakebackend.JSON(200, answered))), "SPECGATE_API_KEY=")
-		settings := string(contents(t, g.file))
+		g, settings := a.managed(t)
 		key := a.make("keys", "create", "--name", "k")
 		reload := func(from, to int) holding {
 			for i := from; i < to; i++ {
-				g.change(strings.Replace(settings, "upstreams:", fmt.Sprintf("upstream: {max_event: %d}\nupstreams:", 1<<20+i), 1))
+				g.change(another(settings, i))
 				g.mustGet(200, "", key.Token)
 			}
 			return g.holds()

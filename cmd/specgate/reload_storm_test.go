@@ -32,18 +32,23 @@ func TestReloadOfAFileThatIsWrittenAgainAndAgain(t *testing.T) {
 		g.write("specgate.yaml", text)
 		time.Sleep(time.Duration(i%5) * 5 * time.Millisecond)
 	}
-	last := fmt.Sprintf("sg-%d", times)
-	for end := time.Now().Add(bounded); g.ask("m", last) != 200; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("what stands there in the end does not hold")
-		}
-	}
+	g.awaitToken(fmt.Sprintf("sg-%d", times))
 	answers := stop()
 	if answers[200] == 0 || len(answers) != 1 {
 		t.Errorf("answered %v", answers)
 	}
 	g.eventually("specgate_config_generations", "1")
 	g.mustCount("specgate_config_last_reload_successful", "1")
+}
+
+// awaitToken waits until a token of the settings that were written last is accepted.
+func (g *changing) awaitToken(token string) {
+	g.t.Helper()
+	for end := time.Now().Add(bounded); g.ask("m", token) != 200; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			g.t.Fatal("what was written last does not hold")
+		}
+	}
 }
 
 // A thousand signals are a few readings, during which requests are answered; the last of the settings is what holds.
@@ -64,11 +69,7 @@ func TestReloadByAThousandSignals(t *testing.T) {
 		}
 		g.signal(syscall.SIGHUP)
 	}
-	for end := time.Now().Add(bounded); g.ask("m", "sg-950") != 200; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the last settings do not hold")
-		}
-	}
+	g.awaitToken("sg-950")
 	answers := stop()
 	if answers[200] == 0 || len(answers) != 1 {
 		t.Errorf("answered %v", answers)

@@ -123,6 +123,12 @@ func TestHelpNamesPagesByTheirAddress(t *testing.T) {
 		if bare := strings.ReplaceAll(help, "https://github.com/specgate/specgate/blob/main/docs/", ""); bare == help || strings.Contains(bare, "docs/") {
 			t.Errorf("%s --help has\n%s", line, help)
 		}
+		prose, _, _ := strings.Cut(help, "\nUsage:")
+		for one := range strings.Lines(prose) {
+			if text := strings.TrimSuffix(one, "\n"); len(text) > 100 || strings.TrimRight(text, " ") != text {
+				t.Errorf("%s --help has a line that no terminal shows as one: %q", line, text)
+			}
+		}
 	}
 }
 

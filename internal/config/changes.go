@@ -40,7 +40,8 @@ func (c changes) wait(setting string) {
 }
 
 // Take gives what a process that runs with c can run with next: of settings that need a restart, it has those of c;
-// and its tokens, where those of next wait with auth.mode. The error joins every Problem of that; next may have none, and c's listen still be open to everybody.
+// and its tokens, where those of next wait with auth.mode. The error joins every Problem of that; next may have none,
+// and c's listen still be open to everybody.
 func (c Config) Take(next Config) (Config, error) {
 	if c.tokensWait(next) {
 		next.Auth.Tokens = c.Auth.Tokens

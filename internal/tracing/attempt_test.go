@@ -3,14 +3,11 @@ package tracing_test
 import (
 	"context"
 	"crypto/x509"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/specgate/specgate/internal/completion"
 	"github.com/specgate/specgate/internal/tracing"
@@ -43,8 +40,7 @@ func TestAttemptsHaveCallsOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call := &completion.Call{Context: t.Context(), ID: "one", Began: time.Now()}
-	tr.Begin(call, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/completions", nil), "/v1/completions")
+	call := begin(t, tr)
 	before := *call
 	next := &completer{answer: &completion.Answer{Body: []byte(`{"choices":[]}`)}}
 	if _, err := tr.Attempts(next, tracing.Upstream{}).Complete(call, &completion.Request{}); err != nil {
@@ -74,25 +70,7 @@ func TestAttemptsHaveCallsOfTheirOwn(t *testing.T) {
 // A request that nobody answered, and of which nobody knows why, has failed.
 func TestRequestWithoutAnEnd(t *testing.T) {
 	t.Parallel()
-	came := make(chan []byte, 1)
-	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		came <- body
-	}))
-	defer endpoint.Close()
-	tr, err := tracing.New(options(endpoint.URL))
-	if err != nil {
-		t.Fatal(err)
-	}
-	call := &completion.Call{Context: t.Context(), ID: "one", Began: time.Now()}
-	tr.Begin(call, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/completions", nil), "/v1/completions")
-	tr.End(call, 0)
-	tr.Close()
-	var data tracepb.TracesData
-	if err := proto.Unmarshal(<-came, &data); err != nil {
-		t.Fatal(err)
-	}
-	span := data.GetResourceSpans()[0].GetScopeSpans()[0].GetSpans()[0]
+	span := sent(t, func(tr *tracing.Tracer) { tr.End(begin(t, tr), 0) })
 	if span.GetStatus().GetCode() != tracepb.Status_STATUS_CODE_ERROR {
 		t.Errorf("it is told as %v", span)
 	}

@@ -36,13 +36,18 @@ func options(endpoint string) tracing.Options {
 	}
 }
 
+// begin is a call that a tracer was told of.
+func begin(t *testing.T, tr *tracing.Tracer) *completion.Call {
+	t.Helper()
+	call := &completion.Call{Context: t.Context(), ID: "one", Began: time.Now()}
+	tr.Begin(call, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/completions", nil), "/v1/completions")
+	return call
+}
+
 // ask makes the span of one request.
 func ask(t *testing.T, tr *tracing.Tracer) {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/completions", nil)
-	call := &completion.Call{Context: t.Context(), ID: "one", Began: time.Now()}
-	tr.Begin(call, r, "/v1/completions")
-	tr.End(call, http.StatusOK)
+	tr.End(begin(t, tr), http.StatusOK)
 }
 
 // tried runs a tracer with one span against an endpoint that gives each of some answers, and the last for ever.

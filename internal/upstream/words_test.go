@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -90,10 +89,7 @@ func TestCausesInWords(t *testing.T) {
 // What is wrong with the TLS of a backend is told, and no name that its certificate has.
 func TestCausesOfTLS(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(nil)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	defer server.Close()
+	server := overTLS(t)
 	otherHost := strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 	for name, test := range map[string]struct {
 		base, want string
