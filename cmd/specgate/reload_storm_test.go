@@ -44,11 +44,14 @@ func TestReloadOfAFileThatIsWrittenAgainAndAgain(t *testing.T) {
 // awaitToken waits until a token of the settings that were written last is accepted.
 func (g *changing) awaitToken(token string) {
 	g.t.Helper()
-	for end := time.Now().Add(bounded); g.ask("m", token) != 200; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			g.t.Fatal("what was written last does not hold")
+	const pause = 10 * time.Millisecond
+	for range bounded / pause {
+		if g.ask("m", token) == 200 {
+			return
 		}
+		time.Sleep(pause)
 	}
+	g.t.Fatal("what was written last does not hold")
 }
 
 // A thousand signals are a few readings, during which requests are answered; the last of the settings is what holds.
