@@ -77,7 +77,7 @@ func TestChartRefusesSecretsInTheConfigMap(t *testing.T) {
 		}
 	}
 	backend := ",config.upstreams.a.base_url=http://a/v1,config.upstreams.a.api_key=${MY_SECRET}"
-	for _, variable := range []string{"SPECGATE_API_KEY", "SPECGATE_OPS_TOKEN", "SPECGATE_STORE", "SPECGATE_LIMITS", "OPENAI_API_KEY", "MY_SECRET" + backend} {
+	for _, variable := range []string{"SPECGATE_API_KEY", "SPECGATE_OPS_TOKEN", "SPECGATE_STORE", "SPECGATE_LIMITS", "OPENAI_API_KEY", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "MY_SECRET" + backend} {
 		name, more, _ := strings.Cut(variable, ",")
 		said, err := render(t, "--set", "extraEnv[0].value=literal-0123456789,extraEnv[0].name="+name+","+more)
 		if err == nil || !strings.Contains(said, "valueFrom") || strings.Contains(said, "literal") {

@@ -9,13 +9,14 @@ import (
 )
 
 // SecretList is, as JSON, the settings that hold secrets, each by its path with an asterisk for any name or place, and the
-// variables that do: for what writes a file of settings where more may read it than may know them. A sha256 is not
+// variables that do, those of OpenTelemetry too: for what writes a file of settings where more may read it than may know them. A sha256 is not
 // among them, which is there for such files.
 func SecretList() ([]byte, error) {
 	var list struct {
 		Settings  []string `json:"settings"`
 		Variables []string `json:"variables"`
 	}
+	list.Variables = []string{otlpAll + otlpHeaders, otlpTraces + otlpHeaders}
 	anyEntry := strings.NewReplacer("[0]", ".*", ".NAME.", ".*.")
 	walk(sample(), "", func(path string, f field, _ reflect.Value) {
 		if f.form == formSecret && f.name != "sha256" {

@@ -108,7 +108,7 @@ func (v variables) exporter(t *Traces) {
 	t.Gzip = v.oneOf(name, "none", "gzip", "none") == "gzip"
 	name, _ = v.signal("TIMEOUT")
 	t.Timeout = v.millis(name, 10*time.Second)
-	name, pairs := v.secretSignal("HEADERS")
+	name, pairs := v.secretSignal(otlpHeaders)
 	t.Headers = map[string]Secret{}
 	for key, value := range v.pairs(name, pairs) {
 		if !headerName.MatchString(key) || strings.ContainsFunc(value, isControl) {

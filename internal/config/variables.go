@@ -23,6 +23,9 @@ const (
 	otlpTraces = "OTEL_EXPORTER_OTLP_TRACES_"
 )
 
+// otlpHeaders is the signal that holds secrets.
+const otlpHeaders = "HEADERS"
+
 // signal is a variable of OpenTelemetry's exporters: the one for traces, or else the one for all signals.
 func (v variables) signal(what string) (name, value string) {
 	if value = v.get(otlpTraces + what); value != "" {
