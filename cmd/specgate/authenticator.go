@@ -82,9 +82,9 @@ func hashOf(t config.Token) (hash [sha256.Size]byte, err error) {
 func newSecrets(cfg config.Config) *completion.Secrets {
 	s := &completion.Secrets{Plain: []string{cfg.Ops.Token.Reveal()}}
 	for _, t := range cfg.Auth.Tokens {
-		if hash, err := hashOf(t); t.SHA256.IsZero() {
+		if t.SHA256.IsZero() {
 			s.Plain = append(s.Plain, t.Token.Reveal())
-		} else if err == nil {
+		} else if hash, err := hashOf(t); err == nil {
 			s.Hashes = append(s.Hashes, hash)
 		}
 	}

@@ -10,25 +10,25 @@ import (
 // the gateway's.
 func (c *Call) Tells(text string) bool { return c.Discreet(text) != text }
 
-// Harmless is a text that the caller chose, or nothing where it tells a token.
+// What is longer is not passed on, for it is looked through before anybody knows who sent it. The W3C asks for no more
+// of baggage, and allows half as many members of tracestate.
+const (
+	longest     = 8192 // bytes
+	mostMembers = 64
+)
+
+// Harmless is a text that the caller chose, or nothing where it tells a token, or is too long.
 func (c *Call) Harmless(text string) string {
-	if c.Tells(text) {
+	if len(text) > longest || c.Tells(text) {
 		return ""
 	}
 	return text
 }
 
-// A longer list is not passed on. The W3C asks for no more of baggage, and allows no more than half as many members of
-// tracestate; each is looked at before anybody knows who sent it.
-const (
-	mostMembers = 64
-	longestList = 8192 // bytes
-)
-
 // Members are those of a list that the caller sent, as tracestate and baggage are, with commas between them, that tell
 // no token. A token across several of them leaves nothing, nor does a list that is too long.
 func (c *Call) Members(list string) string {
-	if list == "" || len(list) > longestList || strings.Count(list, ",") >= mostMembers {
+	if list == "" || len(list) > longest || strings.Count(list, ",") >= mostMembers {
 		return ""
 	}
 	return c.Harmless(strings.Join(slices.DeleteFunc(strings.Split(list, ","), c.memberTells), ","))

@@ -21,6 +21,9 @@ func TestMembersAreBounded(t *testing.T) {
 			t.Errorf("%d bytes, %d commas: %q", len(list), strings.Count(list, ","), got)
 		}
 	}
+	if call.Harmless(strings.Repeat("a", 8192)) == "" || call.Harmless(strings.Repeat("a", 8193)) != "" {
+		t.Error("the bound is another for one text")
+	}
 }
 
 // Of a list go those members that tell a token, in whichever way, and no others.
