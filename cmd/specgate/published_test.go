@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -60,8 +59,8 @@ func literals(t *testing.T, dir string) map[string][]string {
 				}
 			}
 			ast.Inspect(decl, func(n ast.Node) bool {
-				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-					if text, err := strconv.Unquote(lit.Value); err == nil && name.MatchString(text) {
+				if lit, ok := n.(*ast.BasicLit); ok {
+					if text, isText := literal(lit); isText && name.MatchString(text) {
 						found[where] = append(found[where], text)
 					}
 				}
