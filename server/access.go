@@ -67,7 +67,7 @@ func tell(c echo.Context, err error) error {
 // routeCompletions is the route of the operation that completions names.
 const routeCompletions = "/v1/completions"
 
-// record counts and logs a request, and returns the status that it did so under.
+// record counts and logs a request, each apart from the others, and returns the status that it did so under.
 func (s *Server) record(c echo.Context, err error, took time.Duration) (status int) {
 	route := cmp.Or(c.Path(), "none")
 	status = c.Response().Status
@@ -75,14 +75,14 @@ func (s *Server) record(c echo.Context, err error, took time.Duration) (status i
 		status = apierror.StatusClientClosed
 	}
 	call := completion.CallOf(c.Request().Context())
-	s.options.Metrics.Request(route, status, call.ErrorCode)
+	s.aside(c, func() { s.options.Metrics.Request(route, status, call.ErrorCode) })
 	if route == routeCompletions && c.Request().Method == http.MethodPost {
-		s.options.Metrics.Completion(call, took)
+		s.aside(c, func() { s.options.Metrics.Completion(call, took) })
 	}
 	if call.Reason != "" {
-		s.options.Metrics.Unavailable(call.Reason)
+		s.aside(c, func() { s.options.Metrics.Unavailable(call.Reason) })
 	}
-	s.log(c, route, status, took)
+	s.aside(c, func() { s.log(c, route, status, took) })
 	return status
 }
 

@@ -26,7 +26,7 @@ func (s *Server) renderError(err error, c echo.Context) {
 	call := completion.CallOf(c.Request().Context())
 	s.noteInvalid(c, call, err)
 	call.Failed, call.ErrorCode, call.Reason = true, s.loggable(e.Code), e.Reason
-	s.logCause(c, e)
+	s.aside(c, func() { s.logCause(c, e) })
 	if c.Response().Committed || e.Status == apierror.StatusClientClosed {
 		return
 	}

@@ -38,7 +38,7 @@ func (s *Server) endTrace(c echo.Context, call *completion.Call) {
 	if c.Response().Committed {
 		status = c.Response().Status
 	}
-	s.options.Tracer.End(call, status)
+	s.aside(c, func() { s.options.Tracer.End(call, status) })
 }
 
 // traced is the check of a validator, followed where requests are.

@@ -101,27 +101,3 @@ func TestSpansEndAfterBugs(t *testing.T) {
 		})
 	}
 }
-
-// counting is a bug where requests are counted.
-type counting struct{ *counts }
-
-func (counting) Request(string, int, string) { panic("a bug") }
-
-// Where not even the line can be written, the span of the request ends nevertheless.
-func TestSpanEndsWithoutALine(t *testing.T) {
-	t.Parallel()
-	seen := &follower{}
-	options := usual(io.Discard, counting{&counts{seen: map[string]int{}}})
-	options.Tracer = seen
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/nothing", nil)
-	if aborts(s, r) {
-		t.Error("it is no bug")
-	}
-	if diff := cmp.Diff([]string{"begin", "end not_found Not Found"}, seen.seen); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-}

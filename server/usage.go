@@ -31,7 +31,7 @@ func (s *Server) recordUse(operation string) echo.MiddlewareFunc {
 				ctx := c.Request().Context()
 				if completion.CallOf(ctx).Principal != nil {
 					status, code := s.outcome(c, ended)
-					use.Record(ctx, status, code)
+					s.aside(c, func() { use.Record(ctx, status, code) })
 				}
 			}()
 			ended = next(c)
