@@ -165,7 +165,7 @@ func TestOverlayRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, actions, want string }{
 		{"meets nothing", "- {target: $.info.titel, update: x}\n", "actions[0], target $.info.titel: target matched zero nodes"},
-		{"a path more", "- {target: $.paths, update: {/v1/x: {}}}\n", "actions[0], target $.paths: it adds paths./v1/x, on which the gateway's code rests (docs/overlays.md lists what may change)"},
+		{"a path more", "- {target: $.paths, update: {/v1/x: {}}}\n", "actions[0], target $.paths: it adds paths./v1/x, on which the gateway's code rests (https://github.com/specgate/specgate/blob/main/docs/overlays.md lists what may change)"},
 		{"cannot be enforced", "- {target: $.components.schemas.CompletionRequest.properties.seed, update: {enum: [one]}}\n", "actions[0], target $.components.schemas.CompletionRequest.properties.seed: "},
 		{"an example that breaks a rule more", "- " + unstreamed, "actions[0], target $.components.schemas.CompletionRequest['x-rules']: invalid example: example streaming of POST /v1/completions: body.stream_options: Value error, cannot be used with stream" + mend},
 		{"an example that is too deep", "- {target: $.components.schemas.CompletionRequest, update: {x-max-depth: 1}}\n", "actions[0], target $.components.schemas.CompletionRequest: invalid example: example batch of POST /v1/completions: JSON decode error: nesting deeper than 1" + mend},

@@ -27,7 +27,7 @@ func Docs() []byte {
 			out.WriteString("\n| setting | type | default | environment | change | meaning |\n|---|---|---|---|---|---|\n")
 			table = true
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", code(published(path)), f.kind(), code(render(v)), code(f.env), f.change, f.doc)
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", code(published(path)), f.kind(), code(render(v)), code(f.env), f.change, f.prose())
 	})
 	return []byte(out.String())
 }
@@ -37,10 +37,13 @@ func published(path string) string { return strings.ReplaceAll(path, "[0]", "[]"
 // describe is the meaning of a section, and the variable that sets it as a whole.
 func describe(f field) string {
 	if f.env == "" {
-		return f.doc
+		return f.prose()
 	}
-	return f.doc + " Environment: " + code(f.env) + "."
+	return f.prose() + " Environment: " + code(f.env) + "."
 }
+
+// prose is what the documentation says of a setting, with links to the pages that it names.
+func (f field) prose() string { return aPage.ReplaceAllString(f.doc, "[$1]($1)") }
 
 // kind is how a setting is written, in a word or two.
 func (f field) kind() string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 )
 
@@ -19,6 +20,12 @@ func Schema() ([]byte, error) {
 	}
 	return append(out, '\n'), nil
 }
+
+// pages is where those are found that the documentation of settings names, by whoever has the binary alone.
+const pages = "https://github.com/specgate/specgate/blob/main/docs/"
+
+// aPage is how it names one, which config.md stands beside.
+var aPage = regexp.MustCompile(`docs/([a-z-]+\.md)`)
 
 // Where a value is not a string, a reference to a variable still is one.
 const referencePattern = `\$\{[A-Za-z_][A-Za-z0-9_]*\}`
@@ -80,7 +87,7 @@ func sectionSchema(v reflect.Value) map[string]any {
 		if f.enum != nil {
 			schema = anyOf(map[string]any{"enum": enumOf(f)})
 		}
-		schema["description"] = f.doc
+		schema["description"] = aPage.ReplaceAllString(f.doc, pages+"$1")
 		if value := v.Field(f.index); scalarSchemas[f.form] != nil && (f.form == formDuration || f.form == formBoolean || !value.IsZero()) {
 			schema["default"] = defaultOf(f, value)
 		}

@@ -132,5 +132,5 @@ func besideReference(path, ref string, before, after map[string]any) error {
 }
 
 func fixed(verb, place string) error {
-	return fmt.Errorf("it %s %s, on which the gateway's code rests (docs/overlays.md lists what may change)", verb, place)
+	return fmt.Errorf("it %s %s, on which the gateway's code rests (https://github.com/specgate/specgate/blob/main/docs/overlays.md lists what may change)", verb, place)
 }

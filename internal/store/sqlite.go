@@ -99,7 +99,7 @@ func (s sqlite) lock(ctx context.Context, _ *sql.DB) (unlock func() error, err e
 
 // errReplaced is a file that is another than that which is open. The other is not opened too: it would be
 // read with the log that belongs to the first, which spoils it.
-var errReplaced = errors.New("the file of the store was replaced or deleted while it was open: stop the gateway, and start it again as docs/keys.md says of copies")
+var errReplaced = errors.New("the file of the store was replaced or deleted while it was open: stop the gateway, and start it again as https://github.com/specgate/specgate/blob/main/docs/keys.md says of copies")
 
 // there compares what is open with what is at its path now.
 func (s sqlite) there() error {
