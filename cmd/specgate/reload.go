@@ -189,10 +189,10 @@ func (r *reloader) named(cfg config.Config) error {
 	if another {
 		files = append(files, cfg.TLS.CertFile, cfg.TLS.KeyFile)
 	}
+	mark(cfg.Files, files...)
 	if err := onlyOnce(files...); err != nil {
 		return err
 	}
-	mark(cfg.Files, files...)
 	_, overlayErr := newContract(cfg.Contract)
 	_, scriptErr := newFaults(cfg.Faults)
 	var pairErr error

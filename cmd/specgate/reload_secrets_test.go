@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -59,4 +61,60 @@ func TestReloadOfSecretsInAFolder(t *testing.T) {
 	g.write("..data/token", "sg-three")
 	g.reload("taken")
 	accepted("after all", "three", "two")
+}
+
+// A file in whose place a folder stands is seen to be none, as one that is gone, and seen again when it is back.
+func TestReloadOfFilesThatBecomeFolders(t *testing.T) {
+	t.Parallel()
+	g := unstarted(t)
+	at := func(name string) string { return filepath.Join(g.dir, name) }
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(at(from), at(to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder := func(name string) {
+		t.Helper()
+		if err := os.MkdirAll(at(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder("..version-1")
+	g.write("..version-1/token", "sg-one")
+	g.link("..version-1", "..data")
+	g.link("..data/token", "token")
+	g.write("overlay.yaml", fmt.Sprintf(shorter, 600))
+	g.begin("auth: {tokens: [{name: a, token: '${CALLER}'}]}\ncontract: {overlay: $dir/overlay.yaml}\n", "CALLER_FILE=$dir/token")
+	refused := func(setting, name string) {
+		t.Helper()
+		g.awaitRead("refused")
+		reasons := strings.Split(g.log.String(), "setting refused")
+		if reason := reasons[len(reasons)-1]; !strings.Contains(reason, setting) || !strings.Contains(reason, at(name)) {
+			t.Errorf("%s as a folder: %s", name, reason)
+		}
+		if got := g.ask("specgate-1", "sg-one"); got != 200 {
+			t.Errorf("%s as a folder: %d", name, got)
+		}
+	}
+	for setting, name := range map[string]string{"contract.overlay": "overlay.yaml", "the configuration file": "specgate.yaml"} {
+		move(name, "aside")
+		folder(name)
+		refused(setting, name)
+		if err := os.Remove(at(name)); err != nil {
+			t.Fatal(err)
+		}
+		move("aside", name)
+		g.awaitRead("same")
+	}
+	folder("..version-2/token")
+	g.link("..version-2", "..data")
+	refused("auth.tokens", "token")
+	folder("..version-3")
+	g.write("..version-3/token", "sg-three")
+	g.link("..version-3", "..data")
+	g.awaitRead("taken")
+	if got := g.ask("specgate-1", "sg-three"); got != 200 {
+		t.Errorf("the new one: %d", got)
+	}
 }

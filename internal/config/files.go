@@ -34,10 +34,11 @@ func (f Files) Look() Files {
 	return now
 }
 
-// Plain reports whether a path leads to nothing that can be read once alone.
+// Plain reports whether a path leads to nothing that can be read once alone. Where a folder has taken the place of a file,
+// it never can, which is found out without waiting.
 func Plain(path string) bool {
 	info, err := os.Stat(path)
-	return err != nil || info.Mode().IsRegular()
+	return err != nil || info.Mode().IsRegular() || info.IsDir()
 }
 
 func mark(data []byte, err error) string {
