@@ -40,8 +40,8 @@ func Default() Config {
 }
 
 // Config is every setting of the gateway. Its yaml tags are the names, env the variables, enum the
-// values that are allowed, change what it takes for another value to hold, and doc what the published
-// pages say.
+// values that are allowed, within the least and the most that they may be for the schema, change what it takes for another
+// value to hold, and doc what the published pages say.
 type Config struct {
 	Listen    string `yaml:"listen" env:"SPECGATE_LISTEN" change:"restart" doc:"Address that clients are served on, as host:port. Any address but loopback needs a token, or another auth.mode."`
 	OpsListen string `yaml:"ops_listen" env:"SPECGATE_OPS_LISTEN" change:"restart" doc:"Address of the operations listener (/metrics, /healthz, /readyz), as host:port. Any address but loopback needs ops.token, or ops.open. Empty turns it off."`
@@ -150,20 +150,20 @@ type Token struct {
 
 // Quota is what a caller may use.
 type Quota struct {
-	Requests    int `yaml:"requests" change:"reload" doc:"Requests in any 60 seconds (429). 0 is no limit."`
-	Tokens      int `yaml:"tokens" change:"reload" doc:"Tokens in any 60 seconds, of prompts and completions (429). 0 is no limit."`
-	Parallel    int `yaml:"parallel" change:"reload" doc:"Completions at one time (429). 0 is no limit."`
-	DayTokens   int `yaml:"day_tokens" change:"reload" doc:"Tokens of a day, UTC (429). 0 is no limit."`
-	MonthTokens int `yaml:"month_tokens" change:"reload" doc:"Tokens of a calendar month, UTC (429). 0 is no limit."`
+	Requests    int `yaml:"requests" within:"0," change:"reload" doc:"Requests in any 60 seconds (429). 0 is no limit."`
+	Tokens      int `yaml:"tokens" within:"0," change:"reload" doc:"Tokens in any 60 seconds, of prompts and completions (429). 0 is no limit."`
+	Parallel    int `yaml:"parallel" within:"0," change:"reload" doc:"Completions at one time (429). 0 is no limit."`
+	DayTokens   int `yaml:"day_tokens" within:"0," change:"reload" doc:"Tokens of a day, UTC (429). 0 is no limit."`
+	MonthTokens int `yaml:"month_tokens" within:"0," change:"reload" doc:"Tokens of a calendar month, UTC (429). 0 is no limit."`
 }
 
 // Limits is what a caller may ask of the gateway.
 type Limits struct {
-	Body          Size          `yaml:"body" change:"reload" doc:"The largest request body, after decompression (413)."`
-	InflightBytes Size          `yaml:"inflight_bytes" change:"reload" doc:"Request bodies held at one time, all together (503). At least limits.body."`
-	MaxConcurrent int           `yaml:"max_concurrent" change:"reload" doc:"Requests at one time (503)."`
-	HeaderTimeout time.Duration `yaml:"header_timeout" change:"restart" doc:"For the headers of a request to arrive."`
-	BodyTimeout   time.Duration `yaml:"body_timeout" change:"reload" doc:"Without progress while a request body arrives (408)."`
+	Body          Size          `yaml:"body" within:"1," change:"reload" doc:"The largest request body, after decompression (413)."`
+	InflightBytes Size          `yaml:"inflight_bytes" within:"1," change:"reload" doc:"Request bodies held at one time, all together (503). At least limits.body."`
+	MaxConcurrent int           `yaml:"max_concurrent" within:"1," change:"reload" doc:"Requests at one time (503)."`
+	HeaderTimeout time.Duration `yaml:"header_timeout" within:"1," change:"restart" doc:"For the headers of a request to arrive."`
+	BodyTimeout   time.Duration `yaml:"body_timeout" within:"1," change:"reload" doc:"Without progress while a request body arrives (408)."`
 
 	Backend   Secret `yaml:"backend" env:"SPECGATE_LIMITS" change:"restart" doc:"Where the use of callers is counted against their limits: memory, or redis://HOST:PORT/DB (rediss:// over TLS) for several instances together. Empty is memory."`
 	OnFailure string `yaml:"on_failure" enum:"open,closed" change:"restart" doc:"What becomes of limited requests while Redis is away: open counts them in memory, closed refuses them (503)."`
@@ -172,7 +172,7 @@ type Limits struct {
 // Stream is how streamed answers are written.
 type Stream struct {
 	Keepalive    time.Duration `yaml:"keepalive" change:"reload" doc:"Silence after which a comment keeps the connection open. 0 turns it off."`
-	WriteTimeout time.Duration `yaml:"write_timeout" change:"reload" doc:"For a client to take what is written to it, 256 KiB at a time, after which it counts as gone."`
+	WriteTimeout time.Duration `yaml:"write_timeout" within:"1," change:"reload" doc:"For a client to take what is written to it, 256 KiB at a time, after which it counts as gone."`
 }
 
 // Faults is what goes wrong on purpose.

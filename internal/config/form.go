@@ -59,6 +59,7 @@ type field struct {
 	name, env, doc string
 	change         string // changeReload or changeRestart; empty for what holds others
 	enum           []string
+	within         string // the least and the most that it may be, as 0,10 or 1,; empty where every value is one
 	form           form
 	index          int
 }
@@ -78,7 +79,7 @@ func fieldsOf(section reflect.Type) []field {
 		if name == "-" {
 			continue
 		}
-		declared := field{name: name, env: f.Tag.Get("env"), doc: f.Tag.Get("doc"), change: f.Tag.Get("change"), form: formOf(f.Type), index: i}
+		declared := field{name: name, env: f.Tag.Get("env"), doc: f.Tag.Get("doc"), change: f.Tag.Get("change"), within: f.Tag.Get("within"), form: formOf(f.Type), index: i}
 		if enum := f.Tag.Get("enum"); enum != "" {
 			declared.enum = strings.Split(enum, ",")
 		}

@@ -115,6 +115,61 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	}
 }
 
+// Numbers at the ends of what the schema allows are those at the ends of what Load does.
+func TestSchemaHasTheRangesOfLoad(t *testing.T) {
+	schema := compile(t)
+	const limits, targets = "auth: {tokens: [{token: a, limits: {", "models: {m: {targets: [{upstream: gpu, "
+	for _, test := range []struct{ before, setting, good, bad, after string }{
+		{limits, "requests", "0", "-1", "}}]}"}, {limits, "tokens", "0", "-1", "}}]}"}, {limits, "parallel", "0", "-1", "}}]}"},
+		{limits, "day_tokens", "0", "-1", "}}]}"}, {limits, "month_tokens", "0", "-1", "}}]}"},
+		{"breaker: {", "failures", "0", "-1", "}"},
+		{"limits: {", "body", "1 1B", "0 0B 0MiB", "}"}, {"limits: {body: 1, ", "inflight_bytes", "1 1B", "0 0B", "}"},
+		{"limits: {", "max_concurrent", "1", "0", "}"},
+		{"limits: {", "header_timeout", "1ns 0.1s", "0 0s 0m0s", "}"}, {"limits: {", "body_timeout", "1ns", "0 0s", "}"},
+		{"stream: {", "write_timeout", "1ns", "0 0s", "}"},
+		{targets, "weight", "1 1000000", "0 1000001", "}]}}"}, {targets, "priority", "1", "0", "}]}}"},
+		{"retry: {", "attempts", "0 10", "-1 11", "}"}, {"retry: {", "budget", "0 0.5 1", "-0.1 1.1", "}"},
+		{"upstream: {", "max_response", "1", "0", "}"}, {"upstream: {", "max_event", "1", "0", "}"},
+		{"upstreams: {gpu: {base_url: http://gpu/v1, ", "fanout_max", "0", "-1", "}}"}, {"upstreams: {gpu: {base_url: http://gpu/v1, ", "fanout_width", "0", "-1", "}}"},
+		{"upstreams: {gpu: {base_url: http://gpu/v1, ", "max_concurrent", "0", "-1", "}}"}, {"upstreams: {gpu: {base_url: http://gpu/v1, ", "max_queue", "0", "-1", "}}"},
+		{"usage: {", "spool_limit", "1", "0", "}"},
+	} {
+		front := backend
+		if strings.HasPrefix(test.before, "upstreams") {
+			front = ""
+		}
+		check := func(value string, accepted bool) {
+			t.Helper()
+			file := front + test.before + test.setting + ": " + value + test.after + "\n"
+			var document any
+			if err := yaml.Unmarshal([]byte(file), &document); err != nil {
+				t.Fatal(err)
+			}
+			problems, err := problems(t, file, env{}), schema.Validate(document)
+			if (problems == nil) != accepted || (err == nil) != accepted {
+				t.Errorf("%sLoad: %q\nschema: %v", file, problems, err)
+			}
+		}
+		for value := range strings.FieldsSeq(test.good) {
+			check(value, true)
+		}
+		for value := range strings.FieldsSeq(test.bad) {
+			check(value, false)
+		}
+	}
+}
+
+// A number without a range would be let through, whatever it is.
+func TestSchemaHasARangeForEachNumber(t *testing.T) {
+	text, err := config.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := regexp.MustCompile(`\{\s*"type": "(integer|number)"\s*\}`).FindIndex(text); found != nil {
+		t.Errorf("no range in\n%s", text[found[0]:min(found[1]+400, len(text))])
+	}
+}
+
 func compile(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	text, err := config.Schema()

@@ -6,10 +6,11 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Schema is the JSON Schema of a configuration file, for editors and for checks before a deployment.
-// A file that it accepts can be read; rules across settings are Validate's alone.
+// A file that it accepts can be read, and no number in it is out of range; rules across settings are Validate's alone.
 func Schema() ([]byte, error) {
 	schema := sectionSchema(blank(reflect.TypeFor[Config]()))
 	schema["$schema"] = "http://json-schema.org/draft-07/schema#"
@@ -30,6 +31,12 @@ var aPage = regexp.MustCompile(`docs/([a-z-]+\.md)`)
 // Where a value is not a string, a reference to a variable still is one.
 const referencePattern = `\$\{[A-Za-z_][A-Za-z0-9_]*\}`
 
+// How sizes and durations are written.
+const (
+	sizePattern     = `^[0-9]+ *([KMG]iB|B)?$`
+	durationPattern = `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+)
+
 // scalarSchemas are the forms of scalars. Each call makes a schema of its own, which may be added to.
 var scalarSchemas = map[form]func() map[string]any{
 	formString: func() map[string]any { return map[string]any{"type": "string"} },
@@ -37,13 +44,13 @@ var scalarSchemas = map[form]func() map[string]any{
 	formSize: func() map[string]any {
 		return anyOf(
 			map[string]any{"type": "integer", "minimum": 0},
-			map[string]any{"type": "string", "pattern": `^[0-9]+ *([KMG]iB|B)?$`},
+			map[string]any{"type": "string", "pattern": sizePattern},
 		)
 	},
 	formDuration: func() map[string]any {
 		return anyOf(
 			map[string]any{"const": 0},
-			map[string]any{"type": "string", "pattern": `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`},
+			map[string]any{"type": "string", "pattern": durationPattern},
 		)
 	},
 	formInteger: func() map[string]any { return anyOf(map[string]any{"type": "integer"}) },
@@ -87,6 +94,9 @@ func sectionSchema(v reflect.Value) map[string]any {
 		if f.enum != nil {
 			schema = anyOf(map[string]any{"enum": enumOf(f)})
 		}
+		if f.within != "" {
+			schema = withinSchema(f)
+		}
 		schema["description"] = aPage.ReplaceAllString(f.doc, pages+"$1")
 		if value := v.Field(f.index); scalarSchemas[f.form] != nil && (f.form == formDuration || f.form == formBoolean || !value.IsZero()) {
 			schema["default"] = defaultOf(f, value)
@@ -111,6 +121,31 @@ func enumOf(f field) []any {
 	}
 	return values
 }
+
+// withinSchema is a scalar that may not be anything that can be read. Of sizes and durations that is 0.
+func withinSchema(f field) map[string]any {
+	least, most, _ := strings.Cut(f.within, ",")
+	switch f.form {
+	case formSize:
+		return anyOf(
+			map[string]any{"type": "integer", "minimum": json.Number(least)},
+			map[string]any{"type": "string", "pattern": sizePattern, "allOf": notZero},
+		)
+	case formDuration:
+		return anyOf(map[string]any{"type": "string", "pattern": durationPattern, "allOf": notZero})
+	}
+	number := map[string]any{"type": "integer", "minimum": json.Number(least)}
+	if f.form == formNumber {
+		number["type"] = "number"
+	}
+	if most != "" {
+		number["maximum"] = json.Number(most)
+	}
+	return anyOf(number)
+}
+
+// notZero is what a size or a duration has to match that has its pattern and is more than 0.
+var notZero = []any{map[string]any{"pattern": "[1-9]"}}
 
 func defaultOf(f field, v reflect.Value) any {
 	switch f.form {

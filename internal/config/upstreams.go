@@ -16,10 +16,10 @@ type Backend struct {
 	Project      string   `yaml:"project" env:"OPENAI_PROJECT_ID" change:"reload" doc:"Sent to it as OpenAI-Project, where set."`
 	Timeouts     Timeouts `yaml:"timeouts" doc:"How long it may take. 0 turns a timeout off."`
 
-	FanoutMax     int           `yaml:"fanout_max" change:"reload" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
-	FanoutWidth   int           `yaml:"fanout_width" change:"reload" doc:"How many of these it is sent at one time. 0 is all."`
-	MaxConcurrent int           `yaml:"max_concurrent" change:"reload" doc:"Requests that it is sent at one time, streams until they end. 0 is no limit."`
-	MaxQueue      int           `yaml:"max_queue" change:"reload" doc:"Requests that wait while it has max_concurrent. More are sent elsewhere, or refused (503)."`
+	FanoutMax     int           `yaml:"fanout_max" within:"0," change:"reload" doc:"The most single requests that one for several prompts or choices is split into, where its kind takes one alone (422). 0 is no limit."`
+	FanoutWidth   int           `yaml:"fanout_width" within:"0," change:"reload" doc:"How many of these it is sent at one time. 0 is all."`
+	MaxConcurrent int           `yaml:"max_concurrent" within:"0," change:"reload" doc:"Requests that it is sent at one time, streams until they end. 0 is no limit."`
+	MaxQueue      int           `yaml:"max_queue" within:"0," change:"reload" doc:"Requests that wait while it has max_concurrent. More are sent elsewhere, or refused (503)."`
 	QueueTimeout  time.Duration `yaml:"queue_timeout" change:"reload" doc:"How long one of them waits, before the same. 0 is without limit."`
 }
 
@@ -51,8 +51,8 @@ func DefaultBackend() Backend {
 // Upstream is what holds for every backend.
 type Upstream struct {
 	Expose      bool `yaml:"expose" change:"reload" doc:"Tells callers in x-specgate-upstream and x-specgate-attempts which upstream answered, and how often one was asked."`
-	MaxResponse Size `yaml:"max_response" change:"reload" doc:"The largest answer that is read, other than a stream."`
-	MaxEvent    Size `yaml:"max_event" change:"reload" doc:"The largest single event of a stream that is read."`
+	MaxResponse Size `yaml:"max_response" within:"1," change:"reload" doc:"The largest answer that is read, other than a stream."`
+	MaxEvent    Size `yaml:"max_event" within:"1," change:"reload" doc:"The largest single event of a stream that is read."`
 }
 
 var backendName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)

@@ -9,7 +9,7 @@ type Usage struct {
 	Retention      time.Duration `yaml:"retention" change:"restart" doc:"How long single records are kept. 0 is for ever; else at least 24h."`
 	RetentionDaily time.Duration `yaml:"retention_daily" change:"restart" doc:"How long the sums of days are kept. 0 is for ever; else at least 24h."`
 	Spool          string        `yaml:"spool" env:"SPECGATE_USAGE_SPOOL" change:"restart" doc:"Folder for the records that store does not take at present. Empty is FILE-spool beside the file of SQLite, and for PostgreSQL a folder in the user's cache, or memory where there is none."`
-	SpoolLimit     Size          `yaml:"spool_limit" change:"restart" doc:"The most bytes that wait there. What does not fit is lost, counted and logged."`
+	SpoolLimit     Size          `yaml:"spool_limit" within:"1," change:"restart" doc:"The most bytes that wait there. What does not fit is lost, counted and logged."`
 }
 
 // Recorded reports whether requests for completions are recorded.
