@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/specgate/specgate/gen"
 	"github.com/specgate/specgate/internal/fakebackend"
@@ -53,12 +54,14 @@ func (g *changing) through(transport *http.Transport) (as *changing, dialled *at
 }
 
 // Four connections of HTTP/2 with many streams outlive ten reloads: no stream is refused or cut off, and none needs
-// another connection. Those that began before have their end from the upstream that they began with.
+// another connection. Those that began before have their end from the upstream that they began with, which is there until
+// then, and of which no connection is left then.
 func TestReloadOverHTTP2(t *testing.T) {
 	t.Parallel()
 	overHTTP2(t, func(t *testing.T, protocol string) {
 		t.Helper()
-		told := make(chan struct{})
+		const reloads, clients, each = 10, 4, 50
+		told, closed := make(chan struct{}), make(chan struct{}, clients)
 		old := fakebackend.New(t, func(c *fakebackend.Conn, _ *fakebackend.Request) {
 			c.Head(http.StatusOK, fakebackend.EventStream)
 			c.Chunk(fakebackend.Data(aChunk))
@@ -68,6 +71,8 @@ func TestReloadOverHTTP2(t *testing.T) {
 			}
 			c.Chunk(fakebackend.Data("[DONE]"))
 			c.End()
+			<-c.Gone()
+			closed <- struct{}{}
 		})
 		b := fakebackend.New(t, fakebackend.JSON(200, answered))
 		listening, transport := speaking(t, protocol)
@@ -75,7 +80,6 @@ func TestReloadOverHTTP2(t *testing.T) {
 			return listening + inFront("m", "b", b.URL) + fmt.Sprintf("log: {level: warn}\nupstream: {max_event: %d}\n", 1<<20+i)
 		}
 		g := startChanging(t, listening+inFront("old", "a", old.URL))
-		const reloads, clients, each = 10, 4, 50
 		var (
 			callers [clients]*changing
 			dialled [clients]*atomic.Int64
@@ -100,6 +104,7 @@ func TestReloadOverHTTP2(t *testing.T) {
 			asking.Wait()
 			g.eventually(`specgate_config_reloads_total{result="taken"}`, strconv.Itoa(i+2))
 		}
+		g.eventually("specgate_config_generations", "2")
 		close(told)
 		for i, stream := range streams {
 			if rest, err := io.ReadAll(stream); err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
@@ -111,6 +116,13 @@ func TestReloadOverHTTP2(t *testing.T) {
 		}
 		g.mustCount(`specgate_requests_total{code="",route="/v1/completions",status="200"}`, strconv.Itoa(reloads*clients*each+clients))
 		g.eventually("specgate_config_generations", "1")
+		for range clients {
+			select {
+			case <-closed:
+			case <-time.After(bounded):
+				t.Fatal("a connection to the upstream that is gone stays open")
+			}
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -63,7 +64,8 @@ func TestReloadOfSecretsInAFolder(t *testing.T) {
 	accepted("after all", "three", "two")
 }
 
-// A file in whose place a folder stands is seen to be none, as one that is gone, and seen again when it is back.
+// A file in whose place a folder stands is seen to be none, as one that is gone, and seen again when it is back; and so is
+// one that was a pipe when the settings were read.
 func TestReloadOfFilesThatBecomeFolders(t *testing.T) {
 	t.Parallel()
 	g := unstarted(t)
@@ -107,6 +109,13 @@ func TestReloadOfFilesThatBecomeFolders(t *testing.T) {
 		move("aside", name)
 		g.awaitRead("same")
 	}
+	move("overlay.yaml", "aside")
+	if err := syscall.Mkfifo(at("overlay.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.reload("refused")
+	move("aside", "overlay.yaml")
+	g.awaitRead("same")
 	folder("..version-2/token")
 	g.link("..version-2", "..data")
 	refused("auth.tokens", "token")

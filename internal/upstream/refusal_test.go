@@ -198,6 +198,10 @@ func TestRefusalThatQuotesThePath(t *testing.T) {
 	for path, said := range map[string][2]string{
 		"/v1":                           {"no /v1/completions", "no /v1/completions"},
 		"/api/v1":                       {"no /api/v1/completions", "no /api/v1/completions"},
+		"/openai/v1":                    {"no /openai/v1/completions", "no /openai/v1/completions"},
+		"/v1beta/openai/":               {"no /v1beta/openai/completions", "no /v1beta/openai/completions"},
+		"/team-a/openai/v1":             {"no /team-a/openai/v1/completions", "no [redacted]/completions"},
+		"/openai/v4fb07c":               {"no /openai/v4fb07c/completions", "no [redacted]/completions"},
 		"/a-client-of/v1":               {"no /a-client-of/v1/completions of a-client-of", "no [redacted]/completions of a-client-of"},
 		"/applications-4fb07c1d9e2a/v1": {"no /applications-4fb07c1d9e2a/x of applications-4fb07c1d9e2a", "no /[redacted]/x of [redacted]"},
 		"/a%20client%2F4fb07c1d9e2a/v":  {"no /a%20client%2F4fb07c1d9e2a/v/x of 4fb07c1d9e2a/v", "no [redacted]/x of [redacted]/v"},
