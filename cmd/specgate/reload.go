@@ -146,6 +146,7 @@ func (r *reloader) reload(ctx context.Context) {
 // is nothing.
 func (r *reloader) settings() (loaded, next config.Config, err error) {
 	if err := onlyOnce(slices.Sorted(maps.Keys(r.cfg.Files))...); err != nil {
+		r.read = r.read.Refused()
 		return loaded, next, err // and is not read, which may take for ever
 	}
 	loaded, err = r.load()

@@ -87,7 +87,8 @@ func TestReloadOfFilesThatBecomeFolders(t *testing.T) {
 	g.link("..version-1", "..data")
 	g.link("..data/token", "token")
 	g.write("overlay.yaml", fmt.Sprintf(shorter, 600))
-	g.begin("auth: {tokens: [{name: a, token: '${CALLER}'}]}\ncontract: {overlay: $dir/overlay.yaml}\n", "CALLER_FILE=$dir/token")
+	const settings = "auth: {tokens: [{name: a, token: '${CALLER}'}]}\ncontract: {overlay: $dir/overlay.yaml}\n"
+	g.begin(settings, "CALLER_FILE=$dir/token")
 	refused := func(setting, name string) {
 		t.Helper()
 		g.awaitRead("refused")
@@ -109,13 +110,23 @@ func TestReloadOfFilesThatBecomeFolders(t *testing.T) {
 		move("aside", name)
 		g.awaitRead("same")
 	}
-	move("overlay.yaml", "aside")
-	if err := syscall.Mkfifo(at("overlay.yaml"), 0o600); err != nil {
-		t.Fatal(err)
+	pipe := func(name string) {
+		t.Helper()
+		if err := syscall.Mkfifo(at(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	move("overlay.yaml", "aside")
+	pipe("overlay.yaml")
 	g.reload("refused")
 	move("aside", "overlay.yaml")
 	g.awaitRead("same")
+	pipe("faults.yaml")
+	g.set(settings + "faults: {file: $dir/faults.yaml}\n")
+	g.awaitRead("refused")
+	g.write("aside", "rules: [{nth: 99, status: 429}]\n")
+	move("aside", "faults.yaml")
+	g.awaitRead("taken")
 	folder("..version-2/token")
 	g.link("..version-2", "..data")
 	refused("auth.tokens", "token")

@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/sha256"
+	"maps"
 	"os"
 )
 
@@ -32,6 +33,17 @@ func (f Files) Look() Files {
 		}
 	}
 	return now
+}
+
+// Refused gives the same files where those that are not plain were refused for it, so that they have changed once they are.
+func (f Files) Refused() Files {
+	all := maps.Clone(f)
+	for path := range f {
+		if !Plain(path) {
+			_, _ = all.Read(path) // why it is not read is its mark
+		}
+	}
+	return all
 }
 
 // Plain reports whether a path leads to nothing that can be read once alone. Where a folder has taken the place of a file,
