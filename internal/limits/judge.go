@@ -135,18 +135,18 @@ func (v *verdict) left(g *Grant, now time.Time, leaves time.Duration) {
 	}
 }
 
-// limited leaves out the scopes that limit nothing.
-func limited(scopes []Scope) []Scope {
+// limited leaves out the scopes that limit nothing. The others go into room, should there be any such.
+func limited(scopes, room []Scope) []Scope {
 	for i, s := range scopes {
 		if s.None() {
-			return without(scopes, i)
+			return without(scopes, i, room)
 		}
 	}
 	return scopes
 }
 
-func without(scopes []Scope, from int) []Scope {
-	rest := append([]Scope(nil), scopes[:from]...)
+func without(scopes []Scope, from int, room []Scope) []Scope {
+	rest := append(room, scopes[:from]...)
 	for _, s := range scopes[from:] {
 		if !s.None() {
 			rest = append(rest, s)

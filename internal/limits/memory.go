@@ -45,22 +45,20 @@ type share struct {
 
 // Take takes from all scopes, or from none; see Limiter.
 func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant, error) {
-	scopes = limited(scopes)
-	m.begin(ctx, scopes)
+	var room [3]Scope
+	scopes = limited(scopes, room[:0])
 	var few [3]reading
 	readings := few[:0]
 	h := &held{memory: m, tokens: tokens}
-	h.shares = h.few[:0]
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.find(ctx, h, scopes)
 	now := m.now()
 	at := now.Sub(m.start)
 	h.step = int64(at / step)
 	h.day, h.month = m.calendar.at(now)
 	for i := range scopes {
-		a := m.account(scopes[i].ID)
-		h.shares = append(h.shares, share{a, scopes[i].Tokens > 0, scopes[i].ofQuota()})
-		readings = append(readings, h.read(a, &scopes[i].Limits, at))
+		readings = append(readings, h.read(h.shares[i].account, &scopes[i].Limits, at))
 	}
 	h.Grant = judge(scopes, readings, tokens, now.UTC())
 	if h.Refused == nil {
@@ -69,6 +67,30 @@ func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant
 	}
 	m.sweep(h)
 	return &h.Grant, nil
+}
+
+// find finds the accounts of scopes, once it is known what they have used before. It is called with the lock, and leaves
+// it while it asks.
+func (m *Memory) find(ctx context.Context, h *held, scopes []Scope) {
+	if m.look(h, scopes) || m.seeds.seed == nil {
+		return
+	}
+	m.mu.Unlock()
+	m.begin(ctx, scopes)
+	m.mu.Lock()
+	m.look(h, scopes) // what was not used may have been forgotten meanwhile
+}
+
+// look reports whether all that matters is known of what scopes have used before.
+func (m *Memory) look(h *held, scopes []Scope) (seeded bool) {
+	h.shares, seeded = h.few[:0], true
+	for i := range scopes {
+		s := &scopes[i]
+		a := m.account(s.ID)
+		h.shares = append(h.shares, share{a, s.Tokens > 0, s.ofQuota()})
+		seeded = seeded && (!s.ofQuota() || a.seededFor(s))
+	}
+	return seeded
 }
 
 func (m *Memory) account(id string) *account {

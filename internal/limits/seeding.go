@@ -8,11 +8,8 @@ import (
 // begin asks what scopes have used before, once for each that it matters for, and again once their limits have changed.
 // The seed is asked with nothing locked.
 func (m *Memory) begin(ctx context.Context, scopes []Scope) {
-	if m.seeds.seed == nil || m.seeded(scopes...) {
-		return
-	}
 	for _, s := range scopes {
-		if m.seeded(s) || m.seeds.silent(s.ID) {
+		if m.seeded(&s) || m.seeds.silent(s.ID) {
 			continue
 		}
 		now := m.now().UTC()
@@ -24,17 +21,12 @@ func (m *Memory) begin(ctx context.Context, scopes []Scope) {
 	}
 }
 
-// seeded reports whether all that matters is known of what scopes have used before.
-func (m *Memory) seeded(scopes ...Scope) bool {
+// seeded reports whether all that matters is known of what a scope has used before.
+func (m *Memory) seeded(s *Scope) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i := range scopes {
-		s := &scopes[i]
-		if a := m.accounts[s.ID]; s.ofQuota() && (a == nil || !a.seededFor(s)) {
-			return false
-		}
-	}
-	return true
+	a := m.accounts[s.ID]
+	return !s.ofQuota() || a != nil && a.seededFor(s)
 }
 
 func (a *account) seededFor(s *Scope) bool { return a.seeded && a.since >= s.Since }

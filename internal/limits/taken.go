@@ -21,7 +21,7 @@ type taken struct {
 // keys names the keys of scopes. What is in braces tells a cluster where they are kept, all of them at one
 // place.
 func (t *taken) keys(scopes []Scope) {
-	t.scopes = limited(scopes)
+	t.scopes = limited(scopes, nil)
 	place, quota := t.redis.keyPrefix+"{"+scopes[len(scopes)-1].ID+"}:", false
 	t.names = make([]string, 0, 2*len(scopes)+1)
 	for _, s := range t.scopes {
