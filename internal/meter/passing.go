@@ -69,24 +69,26 @@ func (p *passing) Close() error {
 const nearEnd = 1 << 10
 
 // usageNearEnd is usageIn for an answer whose texts are not to be gone through. What stands elsewhere is not
-// found; it is nothing that is looked for in vain for anybody's limit.
+// found.
 func usageNearEnd(doc []byte) (used completion.Tokens, ok bool) {
 	end := doc[max(0, len(doc)-nearEnd):]
 	at := bytes.LastIndex(end, usageKey)
-	if at < 0 || !bytes.HasPrefix(bytes.TrimLeft(end[at+len(usageKey):], " \t\r\n"), []byte{':'}) {
-		return used, false // it may be a text as well
-	}
-	members := append([]byte{'{'}, end[at:]...)
-	if !closesOnce(members) {
+	if at < 1 || end[at-1] == '\\' { // the end of another name
 		return used, false
 	}
-	return usageIn(members)
+	rest := bytes.TrimLeft(end[at+len(usageKey):], blanks)
+	if len(rest) == 0 || rest[0] != ':' || !endsWithin(rest) { // it may be a text as well
+		return used, false
+	}
+	return usageOf(bytes.TrimLeft(rest[1:], blanks))
 }
 
-// closesOnce reports whether the object that doc begins with is all of it: a usage that stands deeper within
+const blanks = " \t\r\n"
+
+// endsWithin reports whether nothing comes after the object that doc is the rest of: a usage that stands deeper within
 // an answer is followed by more ends than its own.
-func closesOnce(doc []byte) bool {
-	depth := 0
+func endsWithin(doc []byte) bool {
+	depth := 1
 	for i := 0; i < len(doc); i++ {
 		switch doc[i] {
 		case '"':
@@ -99,7 +101,7 @@ func closesOnce(doc []byte) bool {
 			depth++
 		case '}', ']':
 			if depth--; depth == 0 {
-				return len(bytes.TrimRight(doc[i+1:], " \t\r\n")) == 0
+				return len(bytes.TrimRight(doc[i+1:], blanks)) == 0
 			}
 		}
 	}

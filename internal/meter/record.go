@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -69,9 +70,16 @@ func recordOf(call *completion.Call, now time.Time) usage.Record {
 }
 
 // userIn is the `user` of a request; empty where there is none.
-func userIn(req *completion.Request) (name string) {
-	if raw := req.Field("user"); len(raw) > 0 {
-		_ = json.Unmarshal(raw, &name) // what is null leaves it empty
+func userIn(req *completion.Request) string {
+	raw := req.Field("user")
+	switch {
+	case len(raw) == 0 || raw[0] != '"': // it may be null
+		return ""
+	case bytes.IndexByte(raw, '\\') < 0:
+		return string(raw[1 : len(raw)-1])
+	default:
+		var name string
+		_ = json.Unmarshal(raw, &name) // it is valid
+		return name
 	}
-	return name
 }

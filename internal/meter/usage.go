@@ -14,6 +14,9 @@ func (j *job) ofBody(body []byte) completion.Tokens {
 	if !j.reads {
 		return completion.Tokens{}
 	}
+	if used, ok := usageNearEnd(body); ok { // as it is with most: their texts need not be gone through
+		return used
+	}
 	if used, ok := usageIn(body); ok {
 		return used
 	}
@@ -61,10 +64,11 @@ func (j *job) guess(generated int64) completion.Tokens {
 // usageIn reads the usage of an answer or of a chunk; ok is false where it has none. Zeros alone, which some
 // backends send along, are none: a completion has a prompt or a text.
 func usageIn(doc []byte) (used completion.Tokens, ok bool) {
-	usage := part(doc, rawjson.Find(doc, "usage"))
-	if len(usage) == 0 || usage[0] != '{' {
-		return used, false
-	}
+	return usageOf(part(doc, rawjson.Find(doc, "usage")))
+}
+
+// usageOf reads a usage, after which more may come.
+func usageOf(usage []byte) (used completion.Tokens, ok bool) {
 	for name, at := range rawjson.Members(usage) {
 		value := part(usage, at)
 		switch string(name) {
