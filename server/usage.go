@@ -26,7 +26,7 @@ func (s *Server) recordUse(operation string) echo.MiddlewareFunc {
 			return next
 		}
 		return func(c echo.Context) error {
-			var ended error = apierror.Internal(errPanic) // unless next returns
+			ended := errPanic // unless next returns
 			defer func() {
 				ctx := c.Request().Context()
 				if completion.CallOf(ctx).Principal != nil {

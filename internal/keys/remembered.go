@@ -54,10 +54,9 @@ func look[V any](m *memory, from *lru.Cache[string, remembered[V]], id string, n
 
 // both gives a key and its organization where nothing has to be asked of either: what nearly every request finds. Else
 // it gives neither.
-func (m *memory) both(id string) (*known, *Holdings) {
+func (m *memory) both(id string, now time.Time) (*known, *Holdings) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := time.Now()
 	if !m.trusted(now) {
 		return nil, nil
 	}
