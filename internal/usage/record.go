@@ -81,14 +81,24 @@ func Hash(secret []byte, user string) string {
 	if user == "" {
 		return ""
 	}
-	return begun(hmac.New(sha256.New, secret), user)
+	return newHasher(secret).of(user)
 }
 
-// begun is the beginning of what a hash makes of a user alone.
-func begun(mac hash.Hash, user string) string {
-	mac.Reset()
-	_, _ = mac.Write([]byte(user))
-	return hex.EncodeToString(mac.Sum(nil)[:16])
+// hasher hashes one user after the other. One that was used before knows what the secret makes of the beginning, and
+// has room.
+type hasher struct {
+	mac       hash.Hash
+	user, sum []byte
+}
+
+func newHasher(secret []byte) *hasher { return &hasher{mac: hmac.New(sha256.New, secret)} }
+
+func (h *hasher) of(user string) string {
+	h.mac.Reset()
+	h.user = append(h.user[:0], user...)
+	_, _ = h.mac.Write(h.user)
+	h.sum = h.mac.Sum(h.sum[:0])
+	return digits([16]byte(h.sum))
 }
 
 // Name is a model's as it is kept: no database would take all that a caller may call it.

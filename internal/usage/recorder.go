@@ -2,10 +2,7 @@ package usage
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
-	"hash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -75,7 +72,7 @@ type Recorder struct {
 	written chan struct{} // closed when those that wait now are kept
 	closed  bool
 
-	macs sync.Pool // hash.Hash, under the secret
+	hashers sync.Pool // *hasher, under the secret
 
 	poke  chan struct{}
 	ended chan struct{}
@@ -94,7 +91,7 @@ type Recorder struct {
 // New begins to keep records. Close ends it.
 func New(o Options) *Recorder {
 	r := &Recorder{options: o, written: make(chan struct{}), poke: make(chan struct{}, 1), ended: make(chan struct{}), piece: batch}
-	r.macs.New = func() any { return hmac.New(sha256.New, o.Secret) }
+	r.hashers.New = func() any { return newHasher(o.Secret) }
 	r.size.Store(o.Spool.Size())
 	go r.run()
 	return r
@@ -171,9 +168,9 @@ func (r *Recorder) User(name string) string {
 	if name == "" {
 		return ""
 	}
-	mac, _ := r.macs.Get().(hash.Hash) // one that was used before knows what the secret makes of the beginning
-	defer r.macs.Put(mac)
-	return begun(mac, name)
+	h, _ := r.hashers.Get().(*hasher)
+	defer r.hashers.Put(h)
+	return h.of(name)
 }
 
 // Dropped is how many records were lost since the start.
