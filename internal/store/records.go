@@ -34,6 +34,9 @@ func (d *documents) of(records []usage.Record) []sqlgen.Usage {
 	return d.rows
 }
 
+// usualSize is what most records have room in, in bytes.
+const usualSize = 384
+
 func recordOf(row sqlgen.Usage) (r usage.Record, err error) {
 	if err := json.Unmarshal([]byte(row.Record), &r); err != nil {
 		return r, fmt.Errorf("record %s: %w", row.ID, err)
@@ -85,8 +88,8 @@ var errSomeLeft = errors.New("some of the records were left out")
 // each statement, the driver would start a goroutine for each.
 func (sqlite) addRecords(ctx context.Context, tx sqlgen.DBTX, records []usage.Record) ([]usage.Record, error) {
 	ctx = context.WithoutCancel(ctx)
-	some := documents{text: make([]byte, 0, 24<<10)} // what most of the largest statements need
-	args := make([]any, 0, 2*len(addSome))
+	at := min(len(records), len(addSome)-1)
+	some, args := documents{text: make([]byte, 0, usualSize*at)}, make([]any, 0, 2*at)
 	for left, n := records, len(addSome)-1; len(left) > 0; left = left[n:] {
 		for n > len(left) || addSome[n] == "" {
 			n--
