@@ -97,11 +97,11 @@ func (l limitsView) cell() string {
 		value int64
 		unit  string
 	}{
-		{l.Requests, "requests/min"},
-		{l.Tokens, "tokens/min"},
+		{l.Requests, "requests per minute"},
+		{l.Tokens, "tokens per minute"},
 		{l.Parallel, "parallel"},
-		{l.DayTokens, "tokens/day"},
-		{l.MonthTokens, "tokens/month"},
+		{l.DayTokens, "tokens per day"},
+		{l.MonthTokens, "tokens per month"},
 	} {
 		if limit.value > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", limit.value, limit.unit))
@@ -118,7 +118,7 @@ func limitFlags(cmd *cobra.Command) func(*limits.Limits) error {
 	}{
 		{"requests-per-minute", "`number` of requests in any 60 s", func(l *limits.Limits) *int64 { return &l.Requests }},
 		{"tokens-per-minute", "`number` of tokens in any 60 s", func(l *limits.Limits) *int64 { return &l.Tokens }},
-		{"parallel", "`number` of requests at one time", func(l *limits.Limits) *int64 { return &l.Parallel }},
+		{"parallel", "`number` of requests in parallel", func(l *limits.Limits) *int64 { return &l.Parallel }},
 		{"tokens-per-day", "`number` of tokens in a day of UTC", func(l *limits.Limits) *int64 { return &l.DayTokens }},
 		{"tokens-per-month", "`number` of tokens in a month of UTC", func(l *limits.Limits) *int64 { return &l.MonthTokens }},
 	}
