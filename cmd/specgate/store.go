@@ -20,7 +20,8 @@ import (
 // matter to them.
 var storeFlag = []flagged{{"store", "`URL` of the store: sqlite://FILE or postgres://… (SPECGATE_STORE)"}}
 
-// commandTime is how long a command may take, of which nearly all is to wait for a store that does not answer.
+// commandTime is how long a command may take, of which nearly all is to wait for a store that has begun to answer: for
+// its schema to be changed, or for much usage to be summed up.
 const commandTime = time.Minute
 
 // storeRun runs f on a store.
@@ -52,11 +53,15 @@ func onOpened(cmd *cobra.Command, term terminal, open func(ctx context.Context, 
 			return ofStore(cfg, err)
 		}
 		defer func() { err = errors.Join(err, s.Close()) }()
-		return f(ctx, s)
+		err = f(ctx, s)
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return ofStore(cfg, fmt.Errorf("%s has not answered in time: %w", s.Name(), err))
+		}
+		return err
 	}
 }
 
-// ofStore says where the URL comes from of a store that cannot be opened, and nothing of what stands in it.
+// ofStore says where the URL comes from of a store that does not answer, and nothing of the secrets in it.
 func ofStore(cfg config.Config, err error) error {
 	return fmt.Errorf("store (%s): %w", cmp.Or(cfg.Origins["store"], "which is not set"), err)
 }
