@@ -40,7 +40,7 @@ type held struct {
 // be limited otherwise by then.
 type share struct {
 	*account
-	tokens, quota bool // whether it took any of a minute, and of a day or a month
+	place, tokens, quota bool // whether it took one, any of a minute, and of a day or a month
 }
 
 // Take takes from all scopes, or from none; see Limiter.
@@ -59,7 +59,7 @@ func (m *Memory) Take(ctx context.Context, scopes []Scope, tokens int64) (*Grant
 	h.day, h.month = m.calendar.at(now)
 	for i := range scopes {
 		a := m.account(scopes[i].ID)
-		h.shares = append(h.shares, share{a, scopes[i].Tokens > 0, scopes[i].ofQuota()})
+		h.shares = append(h.shares, share{a, scopes[i].Parallel > 0, scopes[i].Tokens > 0, scopes[i].ofQuota()})
 		readings = append(readings, h.read(a, &scopes[i].Limits, at))
 	}
 	h.Grant = judge(scopes, readings, tokens, now.UTC())
@@ -82,7 +82,7 @@ func (m *Memory) account(id string) *account {
 
 // read is what an account has used.
 func (h *held) read(a *account, l *Limits, at time.Duration) reading {
-	r := reading{running: a.running, day: a.day.in(h.day), month: a.month.in(h.month), leaves: leaves(h.step, at)}
+	r := reading{running: a.places, day: a.day.in(h.day), month: a.month.in(h.month), leaves: leaves(h.step, at)}
 	if l.Requests > 0 {
 		r.requests = h.count(&a.requests, l.Requests-1, at)
 	}
@@ -108,6 +108,9 @@ func (h *held) count(w **window, room int64, at time.Duration) use {
 func (h *held) take(scopes []Scope) {
 	for i, s := range h.shares {
 		s.running++
+		if s.place {
+			s.places++
+		}
 		if scopes[i].Requests > 0 {
 			s.requests.add(1)
 		}
@@ -130,6 +133,9 @@ func (h *held) settle(_ context.Context, actual int64) {
 	more := actual - h.tokens
 	for _, s := range h.shares {
 		s.running--
+		if s.place {
+			s.places--
+		}
 		if s.tokens && more != 0 {
 			s.account.tokens.settle(now, h.step, more)
 		}
