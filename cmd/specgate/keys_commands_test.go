@@ -43,13 +43,13 @@ func TestOrgsAndProjectsCommands(t *testing.T) {
 	a.make("orgs", "create", "--name", "acme", "--tokens-per-day", "100")
 	a.run("orgs", "rename", "acme", "acme & sons")
 	a.run("orgs", "update", "acme & sons", "--parallel", "3")
-	if text := a.run("orgs", "list"); !strings.Contains(text, "acme & sons") || !strings.Contains(text, "3 parallel, 100 tokens/day") {
+	if text := a.run("orgs", "list"); !strings.Contains(text, "acme & sons") || !strings.Contains(text, "3 parallel, 100 tokens per day") {
 		t.Errorf("orgs list printed\n%s", text)
 	}
 	web := a.make("projects", "create", "--name", "web", "--org", "acme & sons")
 	a.run("projects", "rename", web.ID, "shop", "--org", "acme & sons")
 	a.run("projects", "update", "shop", "--org", "acme & sons", "--requests-per-minute", "2")
-	if text := a.run("projects", "list", "--org", "acme & sons"); !strings.Contains(text, "shop") || !strings.Contains(text, "2 requests/min") || strings.Count(text, "\n") != 3 {
+	if text := a.run("projects", "list", "--org", "acme & sons"); !strings.Contains(text, "shop") || !strings.Contains(text, "2 requests per minute") || strings.Count(text, "\n") != 3 {
 		t.Errorf("projects list printed\n%s", text)
 	}
 }

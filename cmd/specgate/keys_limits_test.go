@@ -22,9 +22,9 @@ func TestLimitsOfManagedKeys(t *testing.T) {
 
 		g.with(first.Token).mustLeave(t, 200, "2 1")
 		g.with(first.Token).mustLeave(t, 200, "2 0")
-		g.with(first.Token).mustBeLimited(t, "2 0", "limit of 2 requests a minute of this key")
+		g.with(first.Token).mustBeLimited(t, "2 0", "limit of 2 requests per minute of this key")
 		g.with(second.Token).mustLeave(t, 200, "3 0") // two of the project's were the first key's
-		g.with(second.Token).mustBeLimited(t, "3 0", "limit of 3 requests a minute of this project")
+		g.with(second.Token).mustBeLimited(t, "3 0", "limit of 3 requests per minute of this project")
 		g.with(other.Token).mustLeave(t, 200, "9 8 1000 983")
 		g.with(free.Token).mustLeave(t, 200, "")
 	})

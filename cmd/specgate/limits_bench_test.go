@@ -21,7 +21,7 @@ import (
 // SQLite. They take turns, each as many requests and then as long as a batch of records waits; what is reported is
 // the CPU of the process as a share of that of the bare ones, the median of the rounds. -benchtime 15x is 15 rounds.
 func BenchmarkLimits(b *testing.B) {
-	const all = "requests: 1000000000, tokens: 1000000000000, parallel: 1000, day_tokens: 1000000000000000, month_tokens: 1000000000000000"
+	const all = "requests_per_minute: 1000000000, tokens_per_minute: 1000000000000, parallel: 1000, tokens_per_day: 1000000000000000, tokens_per_month: 1000000000000000"
 	store := "sqlite://" + b.TempDir() + "/store.db"
 	managed := managedToken(b, store)
 	const keyed = "auth: {mode: keys}\nstore: '"

@@ -22,7 +22,7 @@ func TestUsageIsAskedFor(t *testing.T) {
 		`{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage": false,"x":[1.0]}}`:   `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage": true,"x":[1.0]}}`,
 		`{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true}, "top_k":1e2 }`: `{"model":"m","prompt":"x","stream":true,"stream_options":{"include_usage":true}, "top_k":1e2 }`,
 	} {
-		g := startWith(t, limitedTo("day_tokens: 1000"), fakebackend.Events(fakebackend.Data(first, last, ended, "[DONE]")))
+		g := startWith(t, limitedTo("tokens_per_day: 1000"), fakebackend.Events(fakebackend.Data(first, last, ended, "[DONE]")))
 		want := whole
 		if request == forwarded {
 			want = fakebackend.Data(first, last, ended, "[DONE]")
@@ -39,7 +39,7 @@ func TestUsageIsAskedFor(t *testing.T) {
 // Where tokens are not limited, nothing is changed of a request, and nothing is reserved.
 func TestNothingIsChangedForOtherLimits(t *testing.T) {
 	t.Parallel()
-	g := startWith(t, limitedTo("requests: 5, parallel: 2"), fakebackend.Events(whole))
+	g := startWith(t, limitedTo("requests_per_minute: 5, parallel: 2"), fakebackend.Events(whole))
 	g.complete(streamed).mustLeave(t, 200, "5 4")
 	if got := string(g.backend.Requests()[0].Body); got != streamed {
 		t.Errorf("the backend got %s", got)
@@ -49,7 +49,7 @@ func TestNothingIsChangedForOtherLimits(t *testing.T) {
 // The estimate is that of all prompts and of all choices.
 func TestTokensAreReserved(t *testing.T) {
 	t.Parallel()
-	g := startWith(t, limitedTo("tokens: 100000"), fakebackend.JSON(503, `{}`))
+	g := startWith(t, limitedTo("tokens_per_minute: 100000"), fakebackend.JSON(503, `{}`))
 	for request, reserved := range map[string]int{
 		`"prompt":"x"`:                                          1 + 16,
 		`"prompt":""`:                                           16,
@@ -71,7 +71,7 @@ func TestTokensAreReserved(t *testing.T) {
 	}
 	got := g.complete(`{"model":"m","prompt":"x","max_tokens":9223372036854775807,"n":128}`)
 	got.mustLeave(t, 429, "100000 100000")
-	if e := got.error(t); got.header.Get("X-Should-Retry") != "false" || !strings.Contains(e.Message, "more than the limit of 100000 tokens a minute of this token") {
+	if e := got.error(t); got.header.Get("X-Should-Retry") != "false" || !strings.Contains(e.Message, "more than the limit of 100000 tokens per minute of this token") {
 		t.Errorf("%v %+v", got.header, e)
 	}
 }

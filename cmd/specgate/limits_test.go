@@ -71,7 +71,7 @@ func TestLimitsAreToldOnEveryAnswer(t *testing.T) {
 	t.Parallel()
 	eachCounting(t, func(t *testing.T, more string) {
 		t.Helper()
-		g := startWith(t, unique(t, limitedTo("requests: 7, tokens: 1000")+more), func(c *fakebackend.Conn, r *fakebackend.Request) {
+		g := startWith(t, unique(t, limitedTo("requests_per_minute: 7, tokens_per_minute: 1000")+more), func(c *fakebackend.Conn, r *fakebackend.Request) {
 			switch {
 			case r.Method == "GET":
 				fakebackend.JSON(200, `{"object":"list","data":[]}`, "x-ratelimit-limit-requests: 1")(c, r)
@@ -99,7 +99,7 @@ func TestLimitsAreToldOnEveryAnswer(t *testing.T) {
 		g.send("GET", "/v1/models/none", "").mustLeave(t, 404, "7 1 1000 987")
 		g.complete("{").mustLeave(t, 422, "7 0 1000 987")
 		for _, refused := range []answer{g.complete(plainBody), g.complete("{"), g.send("GET", "/v1/models", "")} {
-			refused.mustBeLimited(t, "7 0 1000 987", "limit of 7 requests a minute of this token")
+			refused.mustBeLimited(t, "7 0 1000 987", "limit of 7 requests per minute of this token")
 		}
 	})
 }
@@ -109,13 +109,13 @@ func TestCallersWhoMayNotAreCounted(t *testing.T) {
 	t.Parallel()
 	eachCounting(t, func(t *testing.T, more string) {
 		t.Helper()
-		bound := strings.Replace(limitedTo("requests: 4, parallel: 1"), "limits:", "organizations: [org-one], projects: [proj_one], limits:", 1)
+		bound := strings.Replace(limitedTo("requests_per_minute: 4, parallel: 1"), "limits:", "organizations: [org-one], projects: [proj_one], limits:", 1)
 		g := startWith(t, unique(t, bound)+more, fakebackend.JSON(200, answered))
 		g.complete(plainBody, "OpenAI-Project: proj_two").mustLeave(t, 403, "4 3")
 		g.complete("{", "OpenAI-Organization: org-two").mustLeave(t, 403, "4 2")
 		g.send("GET", "/v1/models/m", "", "OpenAI-Project: proj_two").mustLeave(t, 403, "4 1")
 		g.complete(plainBody, "OpenAI-Project: proj_one").mustLeave(t, 200, "4 0")
-		g.complete(plainBody, "OpenAI-Project: proj_two").mustBeLimited(t, "4 0", "limit of 4 requests a minute of this token")
+		g.complete(plainBody, "OpenAI-Project: proj_two").mustBeLimited(t, "4 0", "limit of 4 requests per minute of this token")
 	})
 }
 
@@ -150,7 +150,7 @@ func TestLimitsAreSettled(t *testing.T) {
 			t.Parallel()
 			eachCounting(t, func(t *testing.T, more string) {
 				t.Helper()
-				g := startWith(t, unique(t, limitedTo("tokens: 1000")+more), test.reply, fakebackend.JSON(200, answered))
+				g := startWith(t, unique(t, limitedTo("tokens_per_minute: 1000")+more), test.reply, fakebackend.JSON(200, answered))
 				req := g.request(t.Context(), "POST", completions, strings.NewReader(test.request))
 				if got := g.do(req); got.left() != "1000 0" {
 					t.Errorf("%q is left while it runs", got.left())
@@ -167,14 +167,14 @@ func TestQuotas(t *testing.T) {
 	eachCounting(t, func(t *testing.T, more string) {
 		t.Helper()
 		for _, period := range []string{"day", "month"} {
-			g := startWith(t, unique(t, limitedTo(period+"_tokens: 100, requests: 9")+more), fakebackend.JSON(200, withUsage(50, 40)))
+			g := startWith(t, unique(t, limitedTo("tokens_per_"+period+": 100, requests_per_minute: 9")+more), fakebackend.JSON(200, withUsage(50, 40)))
 			g.complete(plainBody).mustLeave(t, 200, "9 8 100 83")
 			for range 2 {
 				got := g.complete(plainBody)
 				got.mustLeave(t, 429, "9 8 100 10")
 				after, err := strconv.Atoi(got.header.Get("Retry-After"))
 				e := got.error(t)
-				if err != nil || after < 1 || e.Code == nil || *e.Code != "insufficient_quota" || got.header.Get("X-Should-Retry") != "false" || !strings.Contains(e.Message, "100 tokens a "+period) {
+				if err != nil || after < 1 || e.Code == nil || *e.Code != "insufficient_quota" || got.header.Get("X-Should-Retry") != "false" || !strings.Contains(e.Message, "100 tokens per "+period) {
 					t.Errorf("%v %+v", got.header, e)
 				}
 			}
@@ -191,7 +191,7 @@ func TestRefusalsAgreeWithTheirHeaders(t *testing.T) {
 	t.Parallel()
 	eachCounting(t, func(t *testing.T, more string) {
 		t.Helper()
-		for limit, of := range map[string]string{"day_tokens: 20": "20 tokens a day", "month_tokens: 20": "20 tokens a month", "tokens: 20": "20 tokens a minute"} {
+		for limit, of := range map[string]string{"tokens_per_day: 20": "20 tokens per day", "tokens_per_month: 20": "20 tokens per month", "tokens_per_minute: 20": "20 tokens per minute"} {
 			g := startWith(t, unique(t, limitedTo(limit)+more), fakebackend.JSON(200, withUsage(1, 16)), fakebackend.JSON(200, withUsage(1, 2)))
 			g.complete(plainBody).mustLeave(t, 200, "20 3")
 			got := g.complete(plainBody)
@@ -202,12 +202,12 @@ func TestRefusalsAgreeWithTheirHeaders(t *testing.T) {
 			got.mustLeave(t, 429, "20 0")
 			got.mustSay(t, "The limit of "+of+" of this token is reached. Try again in ", ".")
 		}
-		g := startWith(t, unique(t, limitedTo("requests: 1")+more), fakebackend.JSON(200, answered))
+		g := startWith(t, unique(t, limitedTo("requests_per_minute: 1")+more), fakebackend.JSON(200, answered))
 		g.complete(plainBody).mustLeave(t, 200, "1 0")
-		g.complete(plainBody).mustSay(t, "The limit of 1 requests a minute of this token is reached. Try again in ", ".")
-		g = startWith(t, unique(t, limitedTo("tokens: 30, day_tokens: 20")+more), fakebackend.JSON(200, withUsage(1, 16)))
+		g.complete(plainBody).mustSay(t, "The limit of 1 requests per minute of this token is reached. Try again in ", ".")
+		g = startWith(t, unique(t, limitedTo("tokens_per_minute: 30, tokens_per_day: 20")+more), fakebackend.JSON(200, withUsage(1, 16)))
 		g.complete(plainBody).mustLeave(t, 200, "20 3")
-		g.complete(plainBody).mustSay(t, "3 are left of the limit of 20 tokens a day of this token. Try again in ", ", or ask for fewer.")
+		g.complete(plainBody).mustSay(t, "3 are left of the limit of 20 tokens per day of this token. Try again in ", ", or ask for fewer.")
 	})
 }
 
@@ -234,7 +234,7 @@ func TestParallelRequests(t *testing.T) {
 			"leaves": at.leaver(beginStream(fakebackend.Data(first, first, first))),
 			"plain":  fakebackend.JSON(200, answered), "stream": fakebackend.Events(whole), "broken": fakebackend.Reset(""),
 		}
-		g := startWith(t, unique(t, limitedTo("parallel: 1, tokens: 1000")+more), replies.reply)
+		g := startWith(t, unique(t, limitedTo("parallel: 1, tokens_per_minute: 1000")+more), replies.reply)
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
 		resp, err := g.client.Do(g.request(ctx, "POST", completions, strings.NewReader(streamed), "X-Request-Id: leaves"))
@@ -247,7 +247,7 @@ func TestParallelRequests(t *testing.T) {
 		}
 		got := g.complete(plainBody)
 		got.mustLeave(t, 429, "1000 983")
-		if e := got.error(t); got.header.Get("Retry-After") != "1" || *e.Code != "rate_limit_exceeded" || !strings.Contains(e.Message, "1 requests at one time") {
+		if e := got.error(t); got.header.Get("Retry-After") != "1" || *e.Code != "rate_limit_exceeded" || !strings.Contains(e.Message, "1 requests in parallel") {
 			t.Errorf("%v %+v", got.header, e)
 		}
 		g.complete("{").mustLeave(t, 422, "1000 983") // takes nobody's place
@@ -272,7 +272,7 @@ func TestRedisIsAway(t *testing.T) {
 	for failure, want := range map[string][]int{"open": {200, 200, 429}, "closed": {503, 503, 503}} {
 		t.Run(failure, func(t *testing.T) {
 			t.Parallel()
-			g := startWith(t, limitedTo("requests: 2")+"limits: {backend: 'redis://:hidden@"+address+"', on_failure: "+failure+"}\n", fakebackend.JSON(200, answered))
+			g := startWith(t, limitedTo("requests_per_minute: 2")+"limits: {backend: 'redis://:hidden@"+address+"', on_failure: "+failure+"}\n", fakebackend.JSON(200, answered))
 			for _, status := range want {
 				got := g.complete(plainBody)
 				if got.status != status || status == 503 && (got.code(t) != "unavailable" || got.header.Get("Retry-After") != "1") {

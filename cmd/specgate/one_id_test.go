@@ -27,7 +27,7 @@ func TestOneIDEverywhere(t *testing.T) {
 	const limited = "Authorization: Bearer sg-one-request"
 	reply, asked, _ := held(nil)
 	begun := "HTTP/1.1 200 OK\r\n" + fakebackend.EventStream + "\r\nConnection: close\r\n\r\n" + fakebackend.Data(first)
-	g, r := startTraced(t, nil, "auth: {tokens: [{token: "+testToken+"}, {token: sg-one-request, limits: {requests: 1}}]}\n", script{
+	g, r := startTraced(t, nil, "auth: {tokens: [{token: "+testToken+"}, {token: sg-one-request, limits: {requests_per_minute: 1}}]}\n", script{
 		"ok": fakebackend.JSON(200, answered), "stream": fakebackend.Events(fakebackend.Data(first, last, "[DONE]")), "leaves": reply,
 		"models": fakebackend.JSON(200, `{"data":[{"id":"m"}]}`), "first": fakebackend.JSON(200, answered), "busy": fakebackend.JSON(429, "{}"),
 		"failed": fakebackend.Reset(""), "broken": fakebackend.Reset(begun), "no-models": fakebackend.JSON(500, "{}"),

@@ -31,7 +31,7 @@ func TestReloadKeepsToLimits(t *testing.T) {
 	t.Parallel()
 	eachCounting(t, func(t *testing.T, more string) {
 		t.Helper()
-		g, change := startLimited(t, more, "requests: 30", fakebackend.JSON(200, answered))
+		g, change := startLimited(t, more, "requests_per_minute: 30", fakebackend.JSON(200, answered))
 		var (
 			asking  sync.WaitGroup
 			granted atomic.Int64
@@ -47,18 +47,18 @@ func TestReloadKeepsToLimits(t *testing.T) {
 		}
 		ask(20)
 		for i := range 5 {
-			change(fmt.Sprintf("requests: 30, tokens: %d", 1<<20+i))
+			change(fmt.Sprintf("requests_per_minute: 30, tokens_per_minute: %d", 1<<20+i))
 			ask(10)
 		}
 		asking.Wait()
 		if n := granted.Load(); n != 30 {
 			t.Errorf("%d requests were granted", n)
 		}
-		change("requests: 32")
+		change("requests_per_minute: 32")
 		got := []int{g.ask("m", testToken), g.ask("m", testToken), g.ask("m", testToken)}
-		change("requests: 31")
+		change("requests_per_minute: 31")
 		got = append(got, g.ask("m", testToken))
-		change("requests: 33")
+		change("requests_per_minute: 33")
 		got = append(got, g.ask("m", testToken), g.ask("m", testToken))
 		if fmt.Sprint(got) != "[200 200 429 429 200 429]" {
 			t.Errorf("answered %v", got)
@@ -81,12 +81,12 @@ func TestReloadKeepsPlaces(t *testing.T) {
 		}
 		streams := []io.Reader{g.open("m"), g.open("m")}
 		refused("two that run of two")
-		change("parallel: 2, tokens: 1000000")
+		change("parallel: 2, tokens_per_minute: 1000000")
 		refused("other settings")
-		change("parallel: 3, tokens: 1000000")
+		change("parallel: 3, tokens_per_minute: 1000000")
 		streams = append(streams, g.open("m"))
 		refused("three of three")
-		change("parallel: 1, tokens: 1000000")
+		change("parallel: 1, tokens_per_minute: 1000000")
 		refused("three of one")
 		told <- struct{}{}
 		told <- struct{}{}

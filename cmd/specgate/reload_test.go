@@ -314,7 +314,7 @@ func TestReloadKeepsWhatWasCounted(t *testing.T) {
 	t.Parallel()
 	b := fakebackend.New(t, fakebackend.JSON(200, answered))
 	settings := func(requests int) string {
-		return inFront("m", "a", b.URL) + fmt.Sprintf("auth: {tokens: [{name: a, token: sg-a, limits: {requests: %d}}, {name: b, token: sg-b}]}\n", requests)
+		return inFront("m", "a", b.URL) + fmt.Sprintf("auth: {tokens: [{name: a, token: sg-a, limits: {requests_per_minute: %d}}, {name: b, token: sg-b}]}\n", requests)
 	}
 	g := startChanging(t, settings(2))
 	var got []int
@@ -337,7 +337,7 @@ func TestReloadBringsLimits(t *testing.T) {
 	if got := g.ask("specgate-1", "sg-a"); got != 200 {
 		t.Fatalf("%d", got)
 	}
-	g.change("auth: {tokens: [{name: a, token: sg-a, limits: {requests: 1}}]}\n")
+	g.change("auth: {tokens: [{name: a, token: sg-a, limits: {requests_per_minute: 1}}]}\n")
 	if first, second := g.ask("specgate-1", "sg-a"), g.ask("specgate-1", "sg-a"); first != 200 || second != 429 {
 		t.Errorf("%d, then %d", first, second)
 	}

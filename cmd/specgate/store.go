@@ -20,7 +20,8 @@ import (
 // matter to them.
 var storeFlag = []flagged{{"store", "`URL` of the store: sqlite://FILE or postgres://… (SPECGATE_STORE)"}}
 
-// commandTime is how long a command may take, of which nearly all is to wait for a store that does not answer.
+// commandTime is how long a command may take, of which nearly all is to wait for a store that has begun to answer: for
+// its schema to be changed, or for much usage to be summed up.
 const commandTime = time.Minute
 
 // storeRun runs f on a store.
@@ -52,11 +53,15 @@ func onOpened(cmd *cobra.Command, term terminal, open func(ctx context.Context, 
 			return ofStore(cfg, err)
 		}
 		defer func() { err = errors.Join(err, s.Close()) }()
-		return f(ctx, s)
+		err = f(ctx, s)
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return ofStore(cfg, fmt.Errorf("%s has not answered in time: %w", s.Name(), err))
+		}
+		return err
 	}
 }
 
-// ofStore says where the URL comes from of a store that cannot be opened, and nothing of what stands in it.
+// ofStore says where the URL comes from of a store that does not answer, and nothing of the secrets in it.
 func ofStore(cfg config.Config, err error) error {
 	return fmt.Errorf("store (%s): %w", cmp.Or(cfg.Origins["store"], "which is not set"), err)
 }
@@ -97,11 +102,11 @@ func (l limitsView) cell() string {
 		value int64
 		unit  string
 	}{
-		{l.Requests, "requests/min"},
-		{l.Tokens, "tokens/min"},
+		{l.Requests, "requests per minute"},
+		{l.Tokens, "tokens per minute"},
 		{l.Parallel, "parallel"},
-		{l.DayTokens, "tokens/day"},
-		{l.MonthTokens, "tokens/month"},
+		{l.DayTokens, "tokens per day"},
+		{l.MonthTokens, "tokens per month"},
 	} {
 		if limit.value > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", limit.value, limit.unit))
@@ -118,7 +123,7 @@ func limitFlags(cmd *cobra.Command) func(*limits.Limits) error {
 	}{
 		{"requests-per-minute", "`number` of requests in any 60 s", func(l *limits.Limits) *int64 { return &l.Requests }},
 		{"tokens-per-minute", "`number` of tokens in any 60 s", func(l *limits.Limits) *int64 { return &l.Tokens }},
-		{"parallel", "`number` of requests at one time", func(l *limits.Limits) *int64 { return &l.Parallel }},
+		{"parallel", "`number` of requests in parallel", func(l *limits.Limits) *int64 { return &l.Parallel }},
 		{"tokens-per-day", "`number` of tokens in a day of UTC", func(l *limits.Limits) *int64 { return &l.DayTokens }},
 		{"tokens-per-month", "`number` of tokens in a month of UTC", func(l *limits.Limits) *int64 { return &l.MonthTokens }},
 	}

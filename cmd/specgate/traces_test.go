@@ -44,7 +44,7 @@ func TestTraceOfACompletion(t *testing.T) {
 	g, r := startTraced(t, map[string]string{
 		"OTEL_SERVICE_NAME": "front", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
 		"OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20in", "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
-	}, limitedTo("requests: 5")+oneModel("openai"), fakebackend.JSON(200, told))
+	}, limitedTo("requests_per_minute: 5")+oneModel("openai"), fakebackend.JSON(200, told))
 	g.complete(`{"model":"m","prompt":"x","max_tokens":9,"temperature":0.5,"top_p":1,"n":1,"seed":4,"stop":"y","user":"z"}`,
 		"X-Request-Id: one", "traceparent: "+someContext, "tracestate: vendor=1")
 	all := r.of("one")
@@ -163,7 +163,7 @@ func TestTraceOfSeveralAttempts(t *testing.T) {
 // What is refused has the span of that which refused it, and is no failure of the gateway's.
 func TestTraceOfRefusals(t *testing.T) {
 	t.Parallel()
-	g, r := startTraced(t, nil, limitedTo("requests: 3")+oneModel("vllm"), fakebackend.JSON(200, answered))
+	g, r := startTraced(t, nil, limitedTo("requests_per_minute: 3")+oneModel("vllm"), fakebackend.JSON(200, answered))
 	g.complete(`{"model":"m","prompt":"x","n":0,"temperature":9,"`+secret+`":1,"`+secret+`":2}`, "X-Request-Id: 422")
 	all := r.of("422")
 	all[0].mustHave(t, map[string]any{"http.response.status_code": 422, "specgate.error.code": "greater_than_equal", "error.type": nil})
@@ -178,7 +178,7 @@ func TestTraceOfRefusals(t *testing.T) {
 	all = r.of("429")
 	all[0].mustHave(t, map[string]any{"http.response.status_code": 429, "specgate.error.code": "rate_limit_exceeded"})
 	limit := spansNamed(all, "limits")[0]
-	limit.mustHave(t, map[string]any{"specgate.limits.scope": "token", "specgate.limits.limit": "requests"})
+	limit.mustHave(t, map[string]any{"specgate.limits.scope": "token", "specgate.limits.limit": "requests_per_minute"})
 	g.complete(plainBody, "Authorization: Bearer nobody", "X-Request-Id: 401")
 	g.send("GET", "/none/"+secret, "", "X-Request-Id: 404")
 	for id, name := range map[string]string{"401": "POST /v1/completions", "404": "GET"} {
@@ -368,7 +368,7 @@ func TestTracesAreSentAtTheEnd(t *testing.T) {
 func TestTracesKeepSecrets(t *testing.T) {
 	t.Parallel()
 	g, r := startTraced(t, map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "x-key=" + secret, "OTEL_PROPAGATORS": "tracecontext,baggage"}, `
-auth: {tokens: [{name: friend, token: `+secret+`-token, limits: {tokens: 1000000}}]}
+auth: {tokens: [{name: friend, token: `+secret+`-token, limits: {tokens_per_minute: 1000000}}]}
 upstreams: {gpu: {base_url: '${OPENAI_BASE_URL}', kind: vllm, api_key: `+secret+`-key, organization: `+secret+`-org, project: `+secret+`-project}}
 `, indiscreet.reply)
 	header := []string{

@@ -173,8 +173,8 @@ func TestUseOfATokenWithoutLimitsCounts(t *testing.T) {
 	eachCounting(t, func(t *testing.T, more string) {
 		t.Helper()
 		a := newAdmin(t)
-		limited := unique(t, limitedTo("day_tokens: 1000"))
-		free := strings.Replace(limited, "day_tokens: 1000", "", 1)
+		limited := unique(t, limitedTo("tokens_per_day: 1000"))
+		free := strings.Replace(limited, "tokens_per_day: 1000", "", 1)
 		for i, settings := range []string{limited, free, limited} {
 			t.Run("", func(t *testing.T) {
 				left := []string{"1000 983", "", "1000 803"}[i]

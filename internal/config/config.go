@@ -150,11 +150,11 @@ type Token struct {
 
 // Quota is what a caller may use.
 type Quota struct {
-	Requests    int `yaml:"requests" within:"0," change:"reload" doc:"Requests in any 60 seconds (429). 0 is no limit."`
-	Tokens      int `yaml:"tokens" within:"0," change:"reload" doc:"Tokens in any 60 seconds, of prompts and completions (429). 0 is no limit."`
+	Requests    int `yaml:"requests_per_minute" within:"0," change:"reload" doc:"Requests in any 60 seconds (429). 0 is no limit."`
+	Tokens      int `yaml:"tokens_per_minute" within:"0," change:"reload" doc:"Tokens in any 60 seconds, of prompts and completions (429). 0 is no limit."`
 	Parallel    int `yaml:"parallel" within:"0," change:"reload" doc:"Completions at one time (429). 0 is no limit."`
-	DayTokens   int `yaml:"day_tokens" within:"0," change:"reload" doc:"Tokens of a day, UTC (429). 0 is no limit."`
-	MonthTokens int `yaml:"month_tokens" within:"0," change:"reload" doc:"Tokens of a calendar month, UTC (429). 0 is no limit."`
+	DayTokens   int `yaml:"tokens_per_day" within:"0," change:"reload" doc:"Tokens of a day, UTC (429). 0 is no limit."`
+	MonthTokens int `yaml:"tokens_per_month" within:"0," change:"reload" doc:"Tokens of a calendar month, UTC (429). 0 is no limit."`
 }
 
 // Limits is what a caller may ask of the gateway.

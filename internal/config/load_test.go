@@ -59,7 +59,7 @@ log: {level: debug, format: json, addresses: true}
 auth:
   mode: tokens
   tokens:
-    - {name: a, token: secret-a, organizations: [org-1], projects: [proj_1, proj_2], models: ["m*"], limits: {requests: 1, tokens: 2, parallel: 3, day_tokens: 4, month_tokens: 5}}
+    - {name: a, token: secret-a, organizations: [org-1], projects: [proj_1, proj_2], models: ["m*"], limits: {requests_per_minute: 1, tokens_per_minute: 2, parallel: 3, tokens_per_day: 4, tokens_per_month: 5}}
     - sha256: 0000000000000000000000000000000000000000000000000000000000000000
 upstreams:
   gpu:
@@ -420,6 +420,9 @@ func TestLoadRefusesFiles(t *testing.T) {
 		{"a variable that is wrong", backend, env{"SPECGATE_LISTEN": "8420", "SPECGATE_LOG_LEVEL": "loud"}, []string{
 			`SPECGATE_LISTEN: listen is "8420": it must be host:port, such as 127.0.0.1:8420, or :8420 for every address`,
 			`SPECGATE_LOG_LEVEL: log.level is "loud": it must be debug, info, warn or error`,
+		}},
+		{"a name that was begun", backend + "auth: {tokens: [{token: sg-a, limits: {tokens: 5}}]}\n", nil, []string{
+			"FILE:2: auth.tokens[0].limits.tokens is not a setting; known here: requests_per_minute, tokens_per_minute, parallel, tokens_per_day, tokens_per_month",
 		}},
 		{"all at once", "listn: x\nlog: {level: loud}\nlimits: {body: big}\n", nil, []string{
 			"FILE:1: listn is not a setting; did you mean listen?",

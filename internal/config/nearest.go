@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -17,10 +18,16 @@ func unknown(path, name string, section []field) (message, meant string) {
 		meant = join(strings.TrimSuffix(strings.TrimSuffix(path, name), "."), near)
 		return fmt.Sprintf("is not a setting; did you mean %s?", meant), meant
 	}
-	if elsewhere := namesake(name); elsewhere != "" {
+	if elsewhere := namesake(name); elsewhere != "" && !begun(name, known) {
 		return fmt.Sprintf("is not a setting; did you mean %s?", elsewhere), ""
 	}
 	return "is not a setting; known here: " + strings.Join(known, ", "), ""
+}
+
+// begun reports whether any of those known begins with the words of a name, as tokens_per_day does with tokens: which of
+// them is meant cannot be told, but hardly a setting elsewhere.
+func begun(name string, known []string) bool {
+	return slices.ContainsFunc(known, func(one string) bool { return strings.HasPrefix(one, name+"_") })
 }
 
 // Nearest is the one of those known that a name was most likely meant to be, or empty. A third of the

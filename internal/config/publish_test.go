@@ -120,11 +120,11 @@ func TestSchemaHasTheRangesOfLoad(t *testing.T) {
 	schema := compile(t)
 	const limits, targets = "auth: {tokens: [{token: a, limits: {", "models: {m: {targets: [{upstream: gpu, "
 	for _, test := range []struct{ before, setting, good, bad, after string }{
-		{limits, "requests", "0", "-1", "}}]}"},
-		{limits, "tokens", "0", "-1", "}}]}"},
+		{limits, "requests_per_minute", "0", "-1", "}}]}"},
+		{limits, "tokens_per_minute", "0", "-1", "}}]}"},
 		{limits, "parallel", "0", "-1", "}}]}"},
-		{limits, "day_tokens", "0", "-1", "}}]}"},
-		{limits, "month_tokens", "0", "-1", "}}]}"},
+		{limits, "tokens_per_day", "0", "-1", "}}]}"},
+		{limits, "tokens_per_month", "0", "-1", "}}]}"},
 		{"breaker: {", "failures", "0", "-1", "}"},
 		{"limits: {", "body", "1 1B", "0 0B 0MiB", "}"},
 		{"limits: {body: 1, ", "inflight_bytes", "1 1B", "0 0B", "}"},

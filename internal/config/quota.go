@@ -32,11 +32,11 @@ func (k *checks) counted(c Config) {
 			name  string
 			value int
 		}{
-			{"requests", t.Limits.Requests},
-			{"tokens", t.Limits.Tokens},
+			{"requests_per_minute", t.Limits.Requests},
+			{"tokens_per_minute", t.Limits.Tokens},
 			{"parallel", t.Limits.Parallel},
-			{"day_tokens", t.Limits.DayTokens},
-			{"month_tokens", t.Limits.MonthTokens},
+			{"tokens_per_day", t.Limits.DayTokens},
+			{"tokens_per_month", t.Limits.MonthTokens},
 		} {
 			if limit.value < 0 {
 				k.add(join(join(place("auth.tokens", i), "limits"), limit.name), "is negative: give the most that is allowed, or 0 for no limit")

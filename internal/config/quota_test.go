@@ -61,7 +61,7 @@ func TestLimitsOfCallers(t *testing.T) {
 	c.Limits.OnFailure = "half"
 	err := c.Validate()
 	for _, want := range []string{
-		"auth.tokens[1].limits.requests is negative", "auth.tokens[1].limits.month_tokens is negative", `limits.on_failure is "half"`,
+		"auth.tokens[1].limits.requests_per_minute is negative", "auth.tokens[1].limits.tokens_per_month is negative", `limits.on_failure is "half"`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

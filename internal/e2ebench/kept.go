@@ -13,7 +13,7 @@ import (
 
 // Limits that nobody reaches, of a token of the settings and of a key.
 const (
-	inSettings = ", limits: {requests: 1000000000, tokens: 1000000000000, parallel: 1000, day_tokens: 1000000000000000, month_tokens: 1000000000000000}"
+	inSettings = ", limits: {requests_per_minute: 1000000000, tokens_per_minute: 1000000000000, parallel: 1000, tokens_per_day: 1000000000000000, tokens_per_month: 1000000000000000}"
 	asFlags    = "--requests-per-minute 1000000000 --tokens-per-minute 1000000000000 --parallel 1000 " +
 		"--tokens-per-day 1000000000000000 --tokens-per-month 1000000000000000"
 )

@@ -5,7 +5,8 @@ import "time"
 // account is what a scope has used.
 type account struct {
 	requests, tokens *window // nil where nothing is limited, or nothing was used of late
-	running          int64   // requests that are not settled
+	running          int64   // requests that are not settled,
+	places           int64   // and those of them that began while they were limited
 	day, month       tally
 	seeded           bool  // whether these hold what was used before this process began,
 	since            int64 // and before the limits were those since then

@@ -51,7 +51,7 @@ func newPair(t *testing.T, r *rand.Rand) *pair {
 func (p *pair) step() {
 	if p.IntN(30) == 0 {
 		p.scopes[p.IntN(3)].Limits = Limits{
-			Requests: p.maybe(60), Tokens: p.maybe(3000), Parallel: 1 + p.Int64N(20), DayTokens: p.maybe(100_000), MonthTokens: p.maybe(200_000),
+			Requests: p.maybe(60), Tokens: p.maybe(3000), Parallel: p.maybe(20), DayTokens: p.maybe(100_000), MonthTokens: p.maybe(200_000),
 		}
 	}
 	p.rest()

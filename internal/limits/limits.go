@@ -61,19 +61,19 @@ const (
 	MonthTokens
 )
 
-// String is what the settings call a kind of limit.
+// String is what a kind of limit is called in settings, flags (with dashes), JSON, metrics and spans alike.
 func (k Kind) String() string {
 	switch k {
 	case Requests:
-		return "requests"
+		return "requests_per_minute"
 	case Tokens:
-		return "tokens"
+		return "tokens_per_minute"
 	case Parallel:
 		return "parallel"
 	case DayTokens:
-		return "day_tokens"
+		return "tokens_per_day"
 	default:
-		return "month_tokens"
+		return "tokens_per_month"
 	}
 }
 

@@ -40,7 +40,7 @@ type held struct {
 // be limited otherwise by then.
 type share struct {
 	*account
-	tokens, quota bool // whether it took any of a minute, and of a day or a month
+	place, tokens, quota bool // whether it took one, any of a minute, and of a day or a month
 }
 
 // Take takes from all scopes, or from none; see Limiter.
@@ -87,7 +87,7 @@ func (m *Memory) look(h *held, scopes []Scope) (seeded bool) {
 	for i := range scopes {
 		s := &scopes[i]
 		a := m.account(s.ID)
-		h.shares = append(h.shares, share{a, s.Tokens > 0, s.ofQuota()})
+		h.shares = append(h.shares, share{a, s.Parallel > 0, s.Tokens > 0, s.ofQuota()})
 		seeded = seeded && (!s.ofQuota() || a.seededFor(s))
 	}
 	return seeded
@@ -104,7 +104,7 @@ func (m *Memory) account(id string) *account {
 
 // read is what an account has used.
 func (h *held) read(a *account, l *Limits, at time.Duration) reading {
-	r := reading{running: a.running, day: a.day.in(h.day), month: a.month.in(h.month), leaves: leaves(h.step, at)}
+	r := reading{running: a.places, day: a.day.in(h.day), month: a.month.in(h.month), leaves: leaves(h.step, at)}
 	if l.Requests > 0 {
 		r.requests = h.count(&a.requests, l.Requests-1, at)
 	}
@@ -130,6 +130,9 @@ func (h *held) count(w **window, room int64, at time.Duration) use {
 func (h *held) take(scopes []Scope) {
 	for i, s := range h.shares {
 		s.running++
+		if s.place {
+			s.places++
+		}
 		if scopes[i].Requests > 0 {
 			s.requests.add(1)
 		}
@@ -152,6 +155,9 @@ func (h *held) settle(_ context.Context, actual int64) {
 	more := actual - h.tokens
 	for _, s := range h.shares {
 		s.running--
+		if s.place {
+			s.places--
+		}
 		if s.tokens && more != 0 {
 			s.account.tokens.settle(now, h.step, more)
 		}

@@ -94,6 +94,31 @@ func TestLimitThatIsGiven(t *testing.T) {
 	})
 }
 
+// A limit of places that is given is of the requests from then on: those that ran already have taken none, and free none.
+// One that is lifted, and given again, finds those that took theirs.
+func TestPlacesThatAreGiven(t *testing.T) {
+	t.Parallel()
+	eachLimiter(t, func(b *bench) {
+		s, free := only(Limits{Parallel: 2, Requests: 1000}), only(Limits{Requests: 1000})
+		var before []*Grant
+		for range 5 {
+			before = append(before, b.must(b.take(1, free), ""))
+		}
+		held := b.must(b.take(1, s), "")
+		b.must(b.take(1, s), "")
+		b.must(b.take(1, s), "parallel of key")
+		for _, g := range before {
+			g.Settle(b.Context(), 1)
+		}
+		b.must(b.take(1, s), "parallel of key")
+		b.must(b.take(1, free), "").Settle(b.Context(), 1)
+		b.must(b.take(1, s), "parallel of key")
+		held.Settle(b.Context(), 1)
+		b.must(b.take(1, s), "")
+		b.must(b.take(1, s), "parallel of key")
+	})
+}
+
 // What was used beyond the estimate counts, however long nothing else was asked.
 func TestMoreAfterALongWhile(t *testing.T) {
 	t.Parallel()

@@ -28,8 +28,7 @@ type Options struct {
 	Recorder Recorder       // nil where nothing is recorded; else the usage of every completion is read
 
 	// Refused is called for each request that a limit refuses, with whose it is (key, project, organization, token) and
-	// what of (requests, tokens, parallel, day_tokens, month_tokens). It may be nil, and is called from many
-	// goroutines at once.
+	// what of, as the settings call it. It may be nil, and is called from many goroutines at once.
 	Refused func(scope, kind string)
 
 	// Streams counts those that are open, for several meters together; nil for one that counts for itself.

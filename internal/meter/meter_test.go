@@ -146,6 +146,7 @@ func TestCompletionsAreSettled(t *testing.T) {
 		"stream, running, whole":    {askedIn, streams(so(1, "abcdef"), so(2, "abcdef")), -1, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
 		"stream, first, left":       {askedIn, streams(so(0, ""), chunk, chunk), 3, completion.Tokens{Prompt: 4, Completion: 4}},
 		"stream, running, then not": {askedIn, streams(so(3, "ab"), chunk, chunk), 3, completion.Tokens{Prompt: 4, Completion: 7}},
+		"stream, running, ended":    {askedIn, streams(so(3, "ab"), chunk, chunk), -1, completion.Tokens{Prompt: 4, Completion: 3, Reported: true}},
 		"stream, short, left":       {askedIn, streams(words("The", " cat", " sat", " on", " a", " mat", ".", "")...), 8, completion.Tokens{Prompt: 2, Completion: 7}},
 		"stream, long, left":        {askedIn, streams(words("The cat sat on", " a mat.", "")...), 3, completion.Tokens{Prompt: 2, Completion: 7}},
 		"stream, listed, left":      {askedIn, streams(with("abcdefgh", `"logprobs":{"tokens":["abcd","efgh"]}`), with("abcdefgh", `"token_ids":[1,2,3]`)), 2, completion.Tokens{Prompt: 2, Completion: 5}},

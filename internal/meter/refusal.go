@@ -41,17 +41,10 @@ func rounded(wait time.Duration) time.Duration {
 
 func upper(sentence string) string { return strings.ToUpper(sentence[:1]) + sentence[1:] }
 
+// noun is what a limit is of, in the words that it is called by in settings and flags.
 func noun(k limits.Kind) string {
-	switch k {
-	case limits.Requests:
-		return "requests a minute"
-	case limits.Tokens:
-		return "tokens a minute"
-	case limits.Parallel:
-		return "requests at one time"
-	case limits.DayTokens:
-		return "tokens a day"
-	default:
-		return "tokens a month"
+	if k == limits.Parallel {
+		return "requests in parallel"
 	}
+	return strings.ReplaceAll(k.String(), "_", " ")
 }

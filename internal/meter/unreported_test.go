@@ -23,6 +23,9 @@ func TestWholeAnswers(t *testing.T) {
 	}{
 		"short":     {with("abcde", `"logprobs":null`), completion.Tokens{Prompt: 2, Completion: 2}},
 		"too much":  {with(strings.Repeat("long ", 99), `"logprobs":null`), completion.Tokens{Prompt: 2, Completion: 50}},
+		"an escape": {`{"choices":[{"text":"a\"bcdefghi","index":0}]}`, completion.Tokens{Prompt: 2, Completion: 4}},
+		"no text":   {`{"choices":[{"text":null,"index":0}]}`, completion.Tokens{Prompt: 2}},
+		"some list": {`{"choices":[{"text":"abcdefghi","token_ids":[7]},{"text":"abcdef","logprobs":null}]}`, completion.Tokens{Prompt: 2, Completion: 3}},
 		"zeros":     {strings.Replace(so(0, "abcdef"), "4", "0", 1), completion.Tokens{Prompt: 2, Completion: 2}},
 		"a list":    {`{"choices":[],"usage":[{"prompt_tokens":4}]}`, completion.Tokens{Prompt: 2}},
 		"a text":    {`{"choices":[],"usage":"{\"prompt_tokens\":4}"}`, completion.Tokens{Prompt: 2}},
@@ -41,6 +44,7 @@ func TestWholeAnswers(t *testing.T) {
 func TestStreamsThatAreLeft(t *testing.T) {
 	t.Parallel()
 	echo := strings.Replace(askedIn, "{", `{"echo":true,`, 1)
+	shown := strings.Replace(askedIn, "{", `{"stream_options":{"include_usage":true},`, 1)
 	cached := with("", `"logprobs":null}],"usage":{"prompt_tokens":4,"prompt_tokens_details":{"cached_tokens":3}},"x":[{"y":null`)
 	long := words(strings.Repeat("long ", 99))[0]
 	for name, test := range map[string]struct {
@@ -58,6 +62,12 @@ func TestStreamsThatAreLeft(t *testing.T) {
 		"an echo, too much":         {echo, []string{long}, completion.Tokens{Prompt: 2, Completion: 50}},
 		"an echo, less than it all": {echo, words("123"), completion.Tokens{Prompt: 2}},
 		"no max_tokens":             {strings.Replace(askedIn, `,"max_tokens":50`, "", 1), []string{long}, completion.Tokens{Prompt: 2, Completion: 165}},
+		"counted from the first":    {askedIn, []string{so(1, "abcdef")}, completion.Tokens{Prompt: 4, Completion: 1, Reported: true}},
+		"counted afterwards":        {askedIn, []string{chunk, so(2, "ab")}, completion.Tokens{Prompt: 4, Completion: 2, Reported: true}},
+		"a prompt, and a text":      {askedIn, []string{so(0, "abcdef")}, completion.Tokens{Prompt: 4, Completion: 2}},
+		"counted, then null":        {askedIn, []string{so(3, "ab"), strings.TrimSuffix(chunk, "}") + `,"usage":null}`}, completion.Tokens{Prompt: 4, Completion: 5}},
+		"at the usage":              {shown, []string{chunk, tally}, completion.Tokens{Prompt: 4, Cached: 3, Completion: 9, Reasoning: 5, Reported: true}},
+		"after the usage":           {shown, []string{tally, chunk}, completion.Tokens{Prompt: 4, Cached: 3, Completion: 11, Reasoning: 5}},
 		"no echo":                   {strings.Replace(echo, "true", "false", 1), []string{chunk}, completion.Tokens{Prompt: 2, Completion: 2}},
 	} {
 		answer := &completion.Answer{Stream: &chunks{rest: append(test.chunks, chunk)}}

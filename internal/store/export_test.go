@@ -4,10 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/specgate/specgate/internal/store/sqlgen"
+	"github.com/specgate/specgate/internal/usage"
 )
 
 // Counted puts a counter of statements between the store and its database.
@@ -24,6 +31,46 @@ func (s *Store) Counted(t *testing.T) *atomic.Int64 {
 	}
 	s.db = sql.OpenDB(c)
 	return &c.statements
+}
+
+// PlansOfUpkeep are how the database would delete what is older than a day, in the words of its own.
+func (s *Store) PlansOfUpkeep(t *testing.T, before time.Time) string {
+	t.Helper()
+	e := &explaining{DB: s.db, with: "EXPLAIN QUERY PLAN "}
+	if _, ok := s.engine.(postgres); ok {
+		e.with = "EXPLAIN "
+	}
+	q := sqlgen.New(e)
+	_, err := q.DeleteRecords(t.Context(), sqlgen.DeleteRecordsParams{Before: usage.FirstID(before), Most: fewRecords})
+	if err = errors.Join(err, forgetDays(t.Context(), q, dayOf(before))); err != nil {
+		t.Fatal(err)
+	}
+	return e.plans.String()
+}
+
+// explaining runs no statement, but has it explained.
+type explaining struct {
+	*sql.DB
+	with  string
+	plans strings.Builder
+}
+
+func (e *explaining) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	rows, err := e.QueryContext(ctx, e.with+query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	for rows.Next() && err == nil {
+		row := make([]any, len(columns))
+		for i := range row {
+			row[i] = new(any)
+		}
+		err = rows.Scan(row...)
+		fmt.Fprintln(&e.plans, *row[len(row)-1].(*any))
+	}
+	return driver.RowsAffected(0), errors.Join(err, rows.Err())
 }
 
 type counter struct {

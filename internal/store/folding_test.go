@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +30,34 @@ func TestOldSumsAreForgottenInPieces(t *testing.T) {
 		}
 		sums, err := s.Sums(t.Context(), everything, store.UsageBy{Key: true})
 		same(t, "sums", 0, len(sums), err)
+	})
+}
+
+// readsAll is where a plan has all rows read that may be too old.
+var readsAll = regexp.MustCompile(`Seq Scan on \w+ old|SCAN old\b`)
+
+// However much usage is kept, what is too old is found by an index: where nothing is, nothing is read.
+func TestOldUsageIsFoundByIndex(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Helper()
+		s := open(t, url)
+		for day := range 40 {
+			var all []usage.Record
+			for i := range 200 {
+				r := recordAt(now.AddDate(0, 0, day))
+				r.Key = fmt.Sprint("key", i)
+				all = append(all, r)
+			}
+			must(t, s.AddUsage(t.Context(), all))
+		}
+		_, err := raw(t, url).ExecContext(t.Context(), "ANALYZE")
+		must(t, err)
+		for _, days := range []int{0, 1, 20} { // none, few and half are older
+			plans := s.PlansOfUpkeep(t, now.AddDate(0, 0, days))
+			if strings.Count(plans, "usage_scopes_day") != 1 || readsAll.MatchString(plans) {
+				t.Errorf("%d days:\n%s", days, plans)
+			}
+		}
 	})
 }
 

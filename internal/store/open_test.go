@@ -65,6 +65,36 @@ func TestStartWaitsForNoChangeOfTheSchema(t *testing.T) {
 	})
 }
 
+// A server must answer soon; what is asked of it then may take longer.
+func TestSchemaTakesItsTime(t *testing.T) {
+	t.Parallel()
+	at := newPostgres(t)
+	conn, err := raw(t, at).Conn(t.Context())
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = conn.ExecContext(t.Context(), "SELECT pg_advisory_lock($1)", int64(0x73706563_67617465))
+	must(t, err)
+	released := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(t.Context(), "SELECT pg_sleep(2), pg_advisory_unlock($1)", int64(0x73706563_67617465))
+		released <- err
+	}()
+	s, err := store.Open(t.Context(), withQuery(t, at, "connect_timeout", "1"))
+	must(t, err, <-released)
+	must(t, s.Close())
+}
+
+// withQuery is a URL with one thing more behind the question mark.
+func withQuery(t *testing.T, at, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(at)
+	must(t, err)
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
 // holdLock takes the lock on the schema of a store until the test is over.
 func holdLock(t *testing.T, at string) {
 	t.Helper()
@@ -93,12 +123,7 @@ func TestSchemaIsUnlocked(t *testing.T) {
 
 // What a pooler that shares connections by the transaction needs, every query can do.
 func TestSimpleQueries(t *testing.T) {
-	u, err := url.Parse(newPostgres(t))
-	must(t, err)
-	q := u.Query()
-	q.Set("default_query_exec_mode", "exec")
-	u.RawQuery = q.Encode()
-	s := open(t, u.String())
+	s := open(t, withQuery(t, newPostgres(t), "default_query_exec_mode", "exec"))
 	o, err := s.Organization(t.Context(), "")
 	must(t, err)
 	k := newKey(t, s, o)

@@ -17,9 +17,14 @@ const (
 
 var errForeign = errors.New("the database is another program's, and is left as it is: name one of its own")
 
+// asked is a database, or one connection to it.
+type asked interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // ours fails for a database in which another program has its tables, or its versions in the table in which this one
 // has them. There is that table alone where a start has died before the first migration.
-func ours(ctx context.Context, db *sql.DB, tables string) error {
+func ours(ctx context.Context, db asked, tables string) error {
 	var versions, first, others int
 	count := "SELECT count(CASE WHEN name = 'goose_db_version' THEN 1 END), count(CASE WHEN name = 'key_projects' THEN 1 END)," +
 		" count(CASE WHEN name <> 'goose_db_version' THEN 1 END) FROM (" + tables + ") AS tables"

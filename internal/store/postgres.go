@@ -23,21 +23,52 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		return nil, errors.New("the URL is not one that PostgreSQL takes: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 5 * time.Second
+		config.ConnectTimeout = answerTime
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "specgate"
 	}
-	s := &Store{db: connections(config, 8), following: connections(config, 1), engine: postgres{config}}
-	if err := ours(ctx, s.db, postgresTables); err != nil {
+	p := postgres{config}
+	s := &Store{db: connections(config, 8), following: connections(config, 1), engine: p}
+	if err := p.answers(ctx, s.db); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
+// answerTime is how long a server may take to let somebody in, and again for its first answer; connect_timeout in the
+// URL is another.
+const answerTime = 5 * time.Second
+
+// answers asks the first question, to which the answer never takes long: who has been let in may wait all the same, for
+// a pooler in front of a server that is away, or for one that has stopped. What is asked after it may take its time, a
+// migration among it.
+func (p postgres) answers(ctx context.Context, db *sql.DB) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	asked, cancel := context.WithTimeout(ctx, p.config.ConnectTimeout)
+	defer cancel()
+	err = ours(asked, conn, postgresTables)
+	switch {
+	case err == nil:
+		return nil
+	case asked.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf("%s let us in, and has not answered for %s", p.name(), p.config.ConnectTimeout)
+	default:
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+}
+
+func (p postgres) name() string {
+	return fmt.Sprintf("%s:%d/%s", p.config.Host, p.config.Port, p.config.Database)
+}
+
 // place names the tables: the same whoever connects, and however the URL is written.
 func (p postgres) place() string {
-	return fmt.Sprintf("%s:%d/%s %s", p.config.Host, p.config.Port, p.config.Database, p.config.RuntimeParams["search_path"])
+	return p.name() + " " + p.config.RuntimeParams["search_path"]
 }
 
 func connections(config *pgx.ConnConfig, most int) *sql.DB {

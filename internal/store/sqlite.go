@@ -20,6 +20,8 @@ type sqlite struct {
 
 func (s sqlite) place() string { return s.path }
 
+func (s sqlite) name() string { return s.path }
+
 // Writers wait for one another; a transaction that begins by reading could not become one that writes
 // without failing, so each takes the right to write at once.
 const sqlitePragmas = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +

@@ -36,6 +36,8 @@ type engine interface {
 	lock(ctx context.Context, db *sql.DB) (unlock func() error, err error)
 	// place is Store.Place.
 	place() string
+	// name is Store.Name.
+	name() string
 	// there fails where what was opened is no longer what the URL names.
 	there() error
 	// repeats reports whether statements are to be prepared here that come again and again.
@@ -67,7 +69,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("open store: %s: %w", s.Name(), err), s.Close())
 	}
 	return s, nil
 }
@@ -97,6 +99,9 @@ func (s *Store) Close() error { return errors.Join(s.following.Close(), s.db.Clo
 
 // Place tells the tables of this store from those of others, in words for no one to read. It holds no password.
 func (s *Store) Place() string { return s.engine.place() }
+
+// Name is what a store is called to people: a file, or host:port/database. It holds no password.
+func (s *Store) Name() string { return s.engine.name() }
 
 func (s *Store) queries() *sqlgen.Queries { return sqlgen.New(s.db) }
 

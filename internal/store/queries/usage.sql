@@ -106,7 +106,7 @@ DELETE FROM usage_daily WHERE (day, organization_id, project_id, key_id, model, 
 
 -- name: DeleteScopes :execrows
 DELETE FROM usage_scopes WHERE (scope, id, day) IN (
-    SELECT old.scope, old.id, old.day FROM usage_scopes AS old WHERE old.day < sqlc.arg(before) LIMIT sqlc.arg(most)
+    SELECT old.scope, old.id, old.day FROM usage_scopes AS old WHERE old.day < sqlc.arg(before) ORDER BY old.day LIMIT sqlc.arg(most)
 );
 
 -- name: FullDays :many

@@ -158,7 +158,7 @@ func (q *Queries) DeleteRecords(ctx context.Context, arg DeleteRecordsParams) (i
 
 const deleteScopes = `-- name: DeleteScopes :execrows
 DELETE FROM usage_scopes WHERE (scope, id, day) IN (
-    SELECT old.scope, old.id, old.day FROM usage_scopes AS old WHERE old.day < $1 LIMIT $2
+    SELECT old.scope, old.id, old.day FROM usage_scopes AS old WHERE old.day < $1 ORDER BY old.day LIMIT $2
 )
 `
 
