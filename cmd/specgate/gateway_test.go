@@ -24,7 +24,20 @@ import (
 	"github.com/specgate/specgate/internal/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The spools of stores on PostgreSQL are in the user's cache where no folder is named: here, in one that goes with the tests.
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "specgate-cache")
+	if err == nil && os.Getenv("SPECGATE_TEST_POSTGRES") != "" {
+		err = os.Setenv("XDG_CACHE_HOME", folder)
+	}
+	if err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(folder)
+		os.Exit(code)
+	}))
+}
 
 var update = flag.Bool("update", false, "write the transcripts in testdata instead of comparing with them")
 
