@@ -142,7 +142,7 @@ test-schemathesis: build ## Generate requests from the contract, and hold the ga
 test-recorded: ## Have another validator judge all that the tests send and get, by the contract
 	cd internal/crosscheck && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test ./...
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
-	  SPECGATE_RECORD=$$dir $(GO) test -count=1 ./cmd/specgate ./server ./internal/conformance && \
+	  SPECGATE_RECORD=$$dir $(GO) test -count=1 -timeout 20m ./cmd/specgate ./server ./internal/conformance && \
 	  cd internal/crosscheck && $(GO) run . "$$dir"
 
 .PHONY: test-traces
@@ -166,7 +166,7 @@ test-overload: ## Run four instances on one PostgreSQL and one Redis under four 
 	  SPECGATE_OVERLOAD=$(OVERLOAD) $(GO) test -count=1 -timeout 60m -v -run 'TestOverload$$' ./cmd/specgate
 
 cover: ## Say how much of the code that was not generated the tests reach
-	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null
+	$(GO) test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./... >/dev/null
 	@grep -v '\.gen\.go:' coverage.out >coverage.hand && mv coverage.hand coverage.out
 	$(GO) tool cover -func=coverage.out | tail -1
 
