@@ -27,6 +27,8 @@ type changing struct {
 	dir  string // of its own
 	file string // of its settings
 	told int    // reloads that were waited for
+
+	transport *http.Transport // beneath what records
 }
 
 // startChanging runs a process with a file of settings, and an environment of NAME=value. The token is testToken, unless
@@ -69,8 +71,8 @@ func (g *changing) beginBy(by func(*exec.Cmd), settings string, env ...string) {
 
 func (g *changing) launch(settings string, env []string, by func(*exec.Cmd)) {
 	g.t.Helper()
-	g.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}, Timeout: 2 * bounded}
-	g.client.Transport = record.Transport(g.client.Transport, gen.Spec)
+	g.transport = &http.Transport{MaxIdleConnsPerHost: 200}
+	g.client = &http.Client{Transport: record.Transport(g.transport, gen.Spec), Timeout: 2 * bounded}
 	g.cmd = exec.CommandContext(context.Background(), os.Args[0], "serve", "--config", g.file, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
 	g.cmd.Env = []string{asProcess + "=1"}
 	if !strings.Contains(settings, "tokens:") && !strings.Contains(strings.Join(env, " "), "SPECGATE_API_KEY") {
@@ -154,6 +156,12 @@ func (g *changing) awaitRead(result string) {
 
 // readLines are those that say what became of settings, in either form of the log.
 var readLines = regexp.MustCompile(`msg="settings (?:read" result=(\w+)|refused:)|"msg":"settings read","result":"(\w+)"`)
+
+// underServed has what follows recorded under the contract that is served by now.
+func (g *changing) underServed() {
+	g.t.Helper()
+	g.client.Transport = record.Transport(g.transport, []byte(g.page("/openapi.yaml")))
+}
 
 // ask makes a request for a model with a token, and returns the status.
 func (g *changing) ask(model, token string) int {

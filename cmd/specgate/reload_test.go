@@ -365,6 +365,7 @@ func TestReloadTakesOverlays(t *testing.T) {
 	want := func(most int) {
 		t.Helper()
 		g.mustServe(inRequest+"properties.max_tokens.maximum", most)
+		g.underServed()
 		for tokens, status := range map[int]int{most: 200, most + 1: 422} {
 			if got := g.complete(fmt.Sprintf(`{"model":"specgate-1","prompt":"x","max_tokens":%d}`, tokens)); got.status != status {
 				t.Errorf("max_tokens %d: %d, want %d", tokens, got.status, status)
