@@ -184,7 +184,7 @@ test-ollama: ## Run in front of a real Ollama and a real llama.cpp at one time (
 	$(GO) test -tags backends -count=1 -timeout 30m -v -run BackendsOllama ./cmd/specgate
 
 .PHONY: test-docs
-test-docs: ## Run the commands of the documentation with what DOCS names (go, npm, pip; llamacpp, ollama, vllm), and list those that need more
+test-docs: ## Run the commands of the documentation with what DOCS names (go, npm, pip, maven; llamacpp, ollama, vllm), and list those that need more
 	@for name in llamacpp ollama vllm; do case ,$(DOCS), in *,$$name,*) .ci/$$name setup || exit 1 ;; esac; done
 	@left=$$(mktemp) && trap 'rm -f "$$left"' EXIT && \
 	  SPECGATE_DOCS=$(DOCS) SPECGATE_DOCS_LEFT=$$left $(GO) test -count=1 -timeout 30m -run '^TestDocs' ./cmd/specgate && \
