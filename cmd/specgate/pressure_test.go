@@ -228,12 +228,10 @@ func TestSlowReaderIsKept(t *testing.T) {
 	}
 }
 
-const hastyRequests = "limits: {header_timeout: 200ms, body_timeout: 200ms}\n"
-
 // Headers have their time as a whole: a byte now and then does not prolong it.
 func TestHeadersThatTrickle(t *testing.T) {
 	t.Parallel()
-	g := startWith(t, hastyRequests)
+	g := startWith(t, "limits: {header_timeout: 200ms}\n")
 	for name, begin := range map[string]string{
 		"nothing":        "",
 		"no line":        "POST",
@@ -272,7 +270,7 @@ func TestHeadersThatTrickle(t *testing.T) {
 // A body that stops coming is a 408, and no backend hears of it.
 func TestBodiesThatStop(t *testing.T) {
 	t.Parallel()
-	g := startWith(t, hastyRequests, fakebackend.JSON(200, answered))
+	g := startWith(t, "limits: {body_timeout: 200ms}\n", fakebackend.JSON(200, answered))
 	half := plainBody[:len(plainBody)/2]
 	for name, request := range map[string]string{
 		"length":           strings.TrimSuffix(rawRequest("1.1", plainBody), plainBody[len(half):]),
